@@ -1,0 +1,16 @@
+"""The P1 gateway: a smart meter's readings for its owner, and for nobody else without consent.
+
+The way of a telegram, room by room:
+
+    meter/      bytes arrive from a serial port, a TCP line or a capture file
+    p1/         bytes -> frame -> telegram -> reading: what the meter said, typed, in UTC
+    live.py     the reading that the page shows as "now"
+    history/    the reading becomes profile rows and trace blocks, sealed with a key that
+                the daemon itself cannot open again
+    consent/    what of a reading or row a recipient may have: `disclose` is the only way out
+    broker/     what was disclosed goes to MQTT, to that recipient alone
+    page/       the owner claims, reads, grants and withdraws
+    daemon.py   joins them; the loop to read first
+"""
+
+__version__ = "0.1.0"
