@@ -1,0 +1,171 @@
+"""Reading back: what the owner sees after an unlock.
+
+An OpenHistory holds the household's private key for as long as the owner's session lives. A row
+that was altered or moved is not shown: its period is missing, and `damaged` names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from gateway.errors import CannotUnlock, SealBroken
+from gateway.history import profile, trace
+from gateway.history.keyring import DeviceKey, HouseholdKey
+from gateway.history.profile import Period, Row
+from gateway.history.seal import DataKey
+from gateway.history.store import DataKeyRecord, Sealed, Store
+from gateway.history.trace import Block
+from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter, authenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was used in one period, by register, over all meters; absent where it is not known.
+
+    `complete` is False when the period's first or last register was read late, is missing, or fell.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    quantities: dict[str, int] = field(default_factory=dict)
+    complete: bool = False
+    simulated: bool = False
+
+    @property
+    def import_wh(self) -> int | None:
+        return profile.total(self.quantities, profile.IMPORT_REGISTERS)
+
+    @property
+    def export_wh(self) -> int | None:
+        return profile.total(self.quantities, profile.EXPORT_REGISTERS)
+
+    @property
+    def gas_litre(self) -> int | None:
+        return self.quantities.get("gas_litre")
+
+
+class OpenHistory:
+    """The unlocked history: queries only. Safe to use from several threads."""
+
+    def __init__(
+        self, path: Path, key: HouseholdKey, device_key: DeviceKey, number: str, zone: ZoneInfo
+    ) -> None:
+        """Raises CannotUnlock when `number` is not a meter of this household."""
+        self._path = path
+        self._key = key
+        self._device_key = device_key
+        self.zone = zone
+        self._data_keys: dict[int, DataKey | None] = {}
+        self.damaged: set[str] = set()
+        self._number = number
+        with Store.open_to_read(path) as store:
+            # Claimed before the first telegram, there is no number yet that could be wrong.
+            if store.has_meters_record() and self._meters_record(store) is None:
+                raise CannotUnlock
+        self._known_meters()
+
+    @property
+    def meters(self) -> tuple[Meter, ...]:
+        """The household's meters, also those that came after the unlock; none before the first telegram."""
+        return self._known_meters()
+
+    def _known_meters(self) -> tuple[Meter, ...]:
+        with Store.open_to_read(self._path) as store:
+            sealed = self._meters_record(store)
+        if sealed is None:
+            return ()
+        plain = self._key.open(sealed, self._number, METERS_PURPOSE)
+        return tuple(Meter(*meter) for meter in json.loads(plain))
+
+    def _meters_record(self, store: Store) -> bytes | None:
+        return store.meters_record(self._device_key.meter_tag(self._number))
+
+    def rows(self, period: Period, first: datetime, last: datetime, meter: Meter) -> list[Row]:
+        """One meter's rows that end from `first` through `last`, one for each period, in order."""
+        found: dict[int, Row] = {}
+        tag = self._device_key.meter_tag(meter.number)
+        with Store.open_to_read(self._path) as store:
+            sealed_rows = list(store.rows(tag, period, int(first.timestamp()), int(last.timestamp())))
+            records = store.data_keys(tag)  # after the rows: meanwhile the writer may add keys
+            for sealed in sealed_rows:
+                plain = self._unsealed(sealed, period, meter, records)
+                if plain is not None and sealed.period not in found:
+                    ends_at = datetime.fromtimestamp(sealed.period, UTC)
+                    row = profile.decode(plain, meter.number, meter.commodity, period, ends_at)
+                    found[sealed.period] = row
+        return list(found.values())
+
+    def usage(self, period: Period, first: datetime, last: datetime) -> list[Usage]:
+        """The usage of each period from `first` to `last`; a period without rows is there, empty."""
+        boundaries = [profile.period_start(first, period, self.zone)]
+        while boundaries[-1] < last:
+            boundaries.append(profile.next_start(boundaries[-1], period, self.zone))
+        by_end: dict[datetime, list[Row]] = {}
+        for meter in self.meters:
+            for row in self.rows(period, boundaries[0], boundaries[-1], meter):
+                by_end.setdefault(row.ends_at, []).append(row)
+        return [
+            _usage(start, end, by_end.get(start, []), by_end.get(end, []))
+            for start, end in pairwise(boundaries)
+        ]
+
+    def trace(self, first: datetime, last: datetime) -> Iterator[Block]:
+        """The trace blocks of the electricity meters that start in [first, last)."""
+        for meter in (meter for meter in self.meters if meter.commodity == "electricity"):
+            tag = self._device_key.meter_tag(meter.number)
+            with Store.open_to_read(self._path) as store:
+                sealed_blocks = list(store.blocks(tag, int(first.timestamp()), int(last.timestamp())))
+                records = store.data_keys(tag)
+                for sealed in sealed_blocks:
+                    plain = self._unsealed(sealed, "trace", meter, records)
+                    if plain is not None:
+                        yield trace.decode(plain, sealed.period)
+
+    def _unsealed(
+        self, sealed: Sealed, kind: str, meter: Meter, records: dict[int, DataKeyRecord]
+    ) -> bytes | None:
+        """The plain row or block; None, and noted as damaged, when it was tampered with."""
+        key = self._data_key(records[sealed.data_key_id], meter)
+        try:
+            if key is not None:
+                return key.unseal(kind, sealed.period, sealed.sequence, sealed.sealed)
+        except SealBroken:
+            pass
+        self.damaged.add(f"{datetime.fromtimestamp(sealed.period, UTC):%Y-%m-%d %H:%M}Z {kind}")
+        return None
+
+    def _data_key(self, record: DataKeyRecord, meter: Meter) -> DataKey | None:
+        """None for a forged or altered record: only the gateway can have made its mac."""
+        if record.id not in self._data_keys:
+            self._data_keys[record.id] = None
+            if authenticated(record, self._device_key) == record:
+                try:
+                    raw = self._key.open(record.sealed, meter.number, DATA_KEY_PURPOSE)
+                    self._data_keys[record.id] = DataKey(raw, record.meter_tag)
+                except CannotUnlock:
+                    pass
+        return self._data_keys[record.id]
+
+
+def _usage(start: datetime, end: datetime, before: list[Row], after: list[Row]) -> Usage:
+    quantities: dict[str, int] = {}
+    complete = bool(after)
+    for row in after:
+        began = next((b for b in before if b.meter_number == row.meter_number), None)
+        if began is None:
+            complete = complete and row.commodity != "electricity"
+            continue
+        used = profile.usage(began.quantities, row.quantities)
+        for name, amount in used.items():
+            quantities[name] = quantities.get(name, 0) + amount
+        # A register that fell is in `row`, but not in `used`.
+        whole = used.keys() == row.quantities.keys() & profile.REGISTERS
+        late = max(began.read_at - began.ends_at, row.read_at - row.ends_at)
+        complete = complete and whole and late * 10 <= end - start
+    return Usage(start, end, quantities, complete, any(row.simulated for row in after))

@@ -1,0 +1,309 @@
+"""The profile: register readings at the end of each quarter, hour, day and month. Pure.
+
+A row is the first reading at or after a period's end, with its true time: a late one says so, a
+missing one stays missing, and usage is the difference of two rows. Days and months are those of
+the home's time zone: a day has 23, 24 or 25 hours. A row always takes ROW_BYTES.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from enum import StrEnum
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from gateway.p1 import MBusReading, obis
+
+ROW_BYTES = 240
+_FORMAT = 1
+_SIMULATED = 1
+_HEADER = struct.Struct("<BBqQ")
+# A clock set back by more than this was wrong before; by less, it is being adjusted.
+_CLOCK_ADJUSTMENT = timedelta(hours=1)
+
+
+class Period(StrEnum):
+    QUARTER = "quarter"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+# The order is the format of rows on disk: add at the end, never remove or move.
+ROW_QUANTITIES: tuple[str, ...] = (
+    "energy_import_wh", "energy_import_t1_wh", "energy_import_t2_wh", "energy_import_t3_wh",
+    "energy_import_t4_wh", "energy_export_wh", "energy_export_t1_wh", "energy_export_t2_wh",
+    "energy_export_t3_wh", "energy_export_t4_wh", "tariff", "failures_any", "failures_long",
+    "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
+    "power_import_max_w", "power_import_min_w", "power_export_max_w", "power_export_min_w",
+    "demand_w", "gas_litre", "water_litre", "heat_kj",
+)  # fmt: skip
+
+KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
+    obis.COUNTED_QUANTITIES | frozenset(obis.MBUS_REGISTERS.values())
+)
+"""What a row takes from a reading as it is; the others are statistics of the period."""
+
+IMPORT_REGISTERS = tuple(name for name in ROW_QUANTITIES if name.startswith("energy_import"))
+EXPORT_REGISTERS = tuple(name for name in ROW_QUANTITIES if name.startswith("energy_export"))
+REGISTERS = frozenset((*IMPORT_REGISTERS, *EXPORT_REGISTERS, *obis.MBUS_REGISTERS.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The registers of one meter at the end of a period, and the period's statistics.
+
+    `ends_at` is the period's end, `read_at` the time of the reading that gave the registers.
+    `demand_w` is the period's average import. All times in UTC.
+    """
+
+    meter_number: str
+    commodity: str
+    period: Period
+    ends_at: datetime
+    read_at: datetime
+    quantities: Mapping[str, int]
+    simulated: bool = False
+
+    @property
+    def granularity(self) -> str:
+        return self.period.value
+
+    @property
+    def at(self) -> datetime:
+        return self.ends_at
+
+    @property
+    def model(self) -> None:
+        return None
+
+    @property
+    def mbus(self) -> tuple[MBusReading, ...]:
+        """The row of an M-Bus device, as that device's reading."""
+        register = self.quantities.get(obis.MBUS_REGISTERS.get(self.commodity, ""))
+        if register is None:
+            return ()
+        return (MBusReading(0, self.commodity, self.meter_number, self.read_at, register),)
+
+
+def encode(row: Row) -> bytes:
+    """The row's registers and statistics as exactly ROW_BYTES."""
+    present = 0
+    numbers = bytearray()
+    for bit, name in enumerate(ROW_QUANTITIES):
+        if name in row.quantities:
+            present |= 1 << bit
+            numbers += varint(row.quantities[name])
+    flags = _SIMULATED if row.simulated else 0
+    plain = _HEADER.pack(_FORMAT, flags, int(row.read_at.timestamp()), present) + numbers
+    if len(plain) > ROW_BYTES:
+        raise ValueError("a row's registers do not fit")
+    return plain.ljust(ROW_BYTES, b"\0")
+
+
+def decode(plain: bytes, meter_number: str, commodity: str, period: Period, ends_at: datetime) -> Row:
+    """The inverse of `encode`."""
+    _, flags, read_at, present = _HEADER.unpack_from(plain)
+    numbers = varints(plain, _HEADER.size)
+    return Row(
+        meter_number=meter_number,
+        commodity=commodity,
+        period=period,
+        ends_at=ends_at,
+        read_at=datetime.fromtimestamp(read_at, UTC),
+        quantities={name: next(numbers) for bit, name in enumerate(ROW_QUANTITIES) if present >> bit & 1},
+        simulated=bool(flags & _SIMULATED),
+    )
+
+
+def varint(number: int) -> bytes:
+    """A number from 0 upward, seven bits to a byte, the lowest first (LEB128)."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def varints(plain: bytes, offset: int = 0) -> Iterator[int]:
+    """The numbers that stand behind each other from `offset` on."""
+    number = shift = 0
+    for byte in memoryview(plain)[offset:]:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            yield number
+            number = shift = 0
+
+
+def period_start(at: datetime, period: Period, zone: ZoneInfo) -> datetime:
+    """The latest boundary of a period at or before `at`, in UTC."""
+    if period in (Period.QUARTER, Period.HOUR):
+        # Every European zone is whole quarters away from UTC, so their boundaries are UTC's.
+        seconds = 900 if period is Period.QUARTER else 3600
+        stamp = int(at.timestamp())
+        return datetime.fromtimestamp(stamp - stamp % seconds, UTC)
+    day = at.astimezone(zone).date()
+    return midnight(day if period is Period.DAY else day.replace(day=1), zone)
+
+
+def next_start(boundary: datetime, period: Period, zone: ZoneInfo) -> datetime:
+    """The boundary that follows this one."""
+    if period is Period.QUARTER:
+        return boundary + timedelta(minutes=15)
+    if period is Period.HOUR:
+        return boundary + timedelta(hours=1)
+    day = boundary.astimezone(zone).date()
+    if period is Period.DAY:
+        return midnight(day + timedelta(days=1), zone)
+    return midnight((day.replace(day=1) + timedelta(days=32)).replace(day=1), zone)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The moment a local day begins, in UTC."""
+    return datetime.combine(day, clock_time(), zone).astimezone(UTC)
+
+
+@dataclass(slots=True)
+class _Statistics:
+    """The highest and lowest power of a period so far."""
+
+    highest: dict[str, int] = field(default_factory=dict)
+    lowest: dict[str, int] = field(default_factory=dict)
+
+    def take(self, quantities: Mapping[str, int]) -> None:
+        for name in ("power_import", "power_export"):
+            value = quantities.get(name + "_w")
+            if value is not None:
+                self.highest[name] = max(value, self.highest.get(name, value))
+                self.lowest[name] = min(value, self.lowest.get(name, value))
+
+    def merge(self, other: _Statistics) -> None:
+        for name, value in other.highest.items():
+            self.highest[name] = max(value, self.highest.get(name, value))
+        for name, value in other.lowest.items():
+            self.lowest[name] = min(value, self.lowest.get(name, value))
+
+    def quantities(self) -> dict[str, int]:
+        return {f"{name}_max_w": v for name, v in self.highest.items()} | {
+            f"{name}_min_w": v for name, v in self.lowest.items()
+        }
+
+
+class MeterProfile:
+    """Turns one meter's readings into the rows of its profile."""
+
+    def __init__(self, meter_number: str, commodity: str, zone: ZoneInfo) -> None:
+        self.meter_number = meter_number
+        self.commodity = commodity
+        self._zone = zone
+        self._last: datetime | None = None
+        self._next: dict[Period, datetime] = {}
+        self._began: dict[Period, Row] = {}
+        self._statistics = {period: _Statistics() for period in Period}
+        self._last_quantities: Mapping[str, int] = {}
+
+    def feed(self, at: datetime, quantities: Mapping[str, int], simulated: bool) -> list[Row]:
+        """Take one reading; return the rows of all periods that ended with it, finest first.
+
+        The very first reading gives a row for each period: the point from which usage counts.
+        """
+        if self._last is not None and at <= self._last:
+            if self._last - at <= _CLOCK_ADJUSTMENT:
+                return []
+            self._next.clear()
+        self._last = at
+        self._last_quantities = quantities
+        rows: list[Row] = []
+        if not self._next or at >= self._next[Period.QUARTER]:
+            quarter = self._statistics[Period.QUARTER]
+            for period in (Period.HOUR, Period.DAY, Period.MONTH):
+                self._statistics[period].merge(quarter)
+            rows = [
+                self._row(period, at, quantities, simulated) for period in Period if self._ended(period, at)
+            ]
+        self._statistics[Period.QUARTER].take(quantities)
+        return rows
+
+    def _ended(self, period: Period, at: datetime) -> bool:
+        return period not in self._next or at >= self._next[period]
+
+    def _row(self, period: Period, at: datetime, quantities: Mapping[str, int], simulated: bool) -> Row:
+        ends_at = period_start(at, period, self._zone)
+        kept = {name: value for name, value in quantities.items() if name in KEPT_QUANTITIES}
+        kept |= self._statistics[period].quantities()
+        began = self._began.get(period)
+        if began is not None and self._next.get(period) == ends_at:
+            kept |= _demand(began, at, kept)
+        row = Row(self.meter_number, self.commodity, period, ends_at, at, kept, simulated)
+        self._statistics[period] = _Statistics()
+        self._next[period] = next_start(ends_at, period, self._zone)
+        self._began[period] = row
+        return row
+
+    def usage_of_day(self, midnight: datetime) -> dict[str, int]:
+        """What was used since this midnight (or since the first reading after it)."""
+        began = self._began.get(Period.DAY)
+        # A gas meter that has not been read since midnight is still at yesterday.
+        if began is None or began.ends_at != midnight:
+            return {}
+        return usage(began.quantities, self._last_quantities)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What must be remembered over a restart, as plain JSON values."""
+        return {
+            "commodity": self.commodity,
+            "last": None if self._last is None else self._last.timestamp(),
+            "next": {period: at.timestamp() for period, at in self._next.items()},
+            "began": {
+                p: [r.ends_at.timestamp(), r.read_at.timestamp(), dict(r.quantities)]
+                for p, r in self._began.items()
+            },
+            "statistics": {p: [s.highest, s.lowest] for p, s in self._statistics.items()},
+        }
+
+    @classmethod
+    def restored(cls, meter_number: str, zone: ZoneInfo, snapshot: Mapping[str, Any]) -> Self:
+        """The inverse of `snapshot`."""
+        profile = cls(meter_number, snapshot["commodity"], zone)
+        profile._last = None if snapshot["last"] is None else _utc(snapshot["last"])
+        profile._next = {Period(p): _utc(at) for p, at in snapshot["next"].items()}
+        profile._began = {
+            Period(p): Row(meter_number, profile.commodity, Period(p), _utc(end), _utc(read), quantities)
+            for p, (end, read, quantities) in snapshot["began"].items()
+        }
+        profile._statistics = {Period(p): _Statistics(*both) for p, both in snapshot["statistics"].items()}
+        return profile
+
+
+def usage(start: Mapping[str, int], end: Mapping[str, int]) -> dict[str, int]:
+    """What was used between two states of the registers.
+
+    A register that fell belongs to another meter or epoch: it is left out, never negative.
+    """
+    both = ((name, start.get(name), end.get(name)) for name in ROW_QUANTITIES if name in REGISTERS)
+    return {name: b - a for name, a, b in both if a is not None and b is not None and b >= a}
+
+
+def total(quantities: Mapping[str, int], registers: tuple[str, ...]) -> int | None:
+    """The sum of a direction's registers: the meter's own total, else its tariffs'."""
+    own, *tariffs = registers
+    if own in quantities:
+        return quantities[own]
+    found = [quantities[name] for name in tariffs if name in quantities]
+    return sum(found) if found else None
+
+
+def _demand(began: Row, at: datetime, quantities: Mapping[str, int]) -> dict[str, int]:
+    used = total(usage(began.quantities, quantities), IMPORT_REGISTERS)
+    seconds = (at - began.read_at).total_seconds()
+    return {} if used is None or seconds <= 0 else {"demand_w": round(used * 3600 / seconds)}
+
+
+def _utc(stamp: float) -> datetime:
+    return datetime.fromtimestamp(stamp, UTC)

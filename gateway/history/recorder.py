@@ -1,0 +1,152 @@
+"""Recording: readings become profile rows and trace quarters, in batches for the writer.
+
+The recorder remembers no more than today: where each period began, and the samples of the running
+quarter. It cannot read the history back. A batch goes out when a period ends and at each flush.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.history.profile import MeterProfile, Period, Row, period_start
+from gateway.history.trace import COLUMNS, Sample
+from gateway.history.writer import Batch, Meter, TraceQuarter
+from gateway.p1 import Reading
+from gateway.p1.obis import MBUS_REGISTERS
+
+_QUARTER_S = 900
+_CLOCK_ADJUSTMENT_S = 3600
+
+
+class Recorder:
+    """Takes every reading of one household, in order."""
+
+    def __init__(
+        self,
+        submit: Callable[[Batch], None],
+        zone: ZoneInfo,
+        flush_interval: timedelta,
+        memory: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`memory` is what an earlier recorder put into its last batch."""
+        self._submit = submit
+        self._zone = zone
+        self._flush_s = flush_interval.total_seconds()
+        self._profiles: dict[str, MeterProfile] = {}
+        self._meters: tuple[Meter, ...] = ()
+        if memory:
+            self._profiles = {
+                number: MeterProfile.restored(number, zone, snapshot)
+                for number, snapshot in memory["profiles"].items()
+            }
+            self._meters = tuple(Meter(*meter) for meter in memory["meters"])
+        self._samples: list[Sample] = []
+        self._quarter: tuple[str, int] | None = None  # the meter and start of the running quarter
+        self._flushed = 0
+        self._today: datetime | None = None  # the midnight before the latest reading
+
+    def record(self, reading: Reading) -> list[Row]:
+        """Take a reading; return the profile rows that it completes (they are on their way to disk).
+
+        A telegram without a meter number cannot be recorded: nothing could be sealed to it.
+        """
+        if reading.meter_number is None:
+            return []
+        self._today = period_start(reading.at, Period.DAY, self._zone)
+        new_meters = self._note_meters(reading)
+        rows = self._profile(reading.meter_number, "electricity").feed(
+            reading.at, reading.quantities, reading.simulated
+        )
+        for device in reading.mbus:
+            if device.number:
+                quantities = {MBUS_REGISTERS[device.commodity]: device.register}
+                rows += self._profile(device.number, device.commodity).feed(
+                    device.captured_at, quantities, reading.simulated
+                )
+        ended = self._take_sample(reading.meter_number, reading)
+        now = int(reading.at.timestamp())
+        if rows or ended or new_meters or not 0 <= now - self._flushed < self._flush_s:
+            self._flushed = now
+            running = self._running_quarter()
+            self._submit(self._batch(reading.at, rows, [*ended, *running], new_meters))
+        return rows
+
+    def flush(self, at: datetime) -> None:
+        """Hand over everything now: before the daemon stops."""
+        self._submit(self._batch(at, [], self._running_quarter(), ()))
+
+    def usage_today(self) -> dict[str, int]:
+        """What was used since local midnight, by register; M-Bus devices included."""
+        used: dict[str, int] = {}
+        if self._today is not None:
+            for profile in self._profiles.values():
+                for name, amount in profile.usage_of_day(self._today).items():
+                    used[name] = used.get(name, 0) + amount
+        return used
+
+    @property
+    def meters(self) -> tuple[Meter, ...]:
+        """The household's meters so far: the electricity meter in use is the last of its kind."""
+        return self._meters
+
+    def _note_meters(self, reading: Reading) -> tuple[Meter, ...]:
+        """All meters of the household, when this reading names one that is new; else none."""
+        present = [Meter(reading.meter_number or "", "electricity")]
+        present += [Meter(device.number, device.commodity) for device in reading.mbus if device.number]
+        new = [meter for meter in present if meter not in self._meters]
+        self._meters += tuple(new)
+        return self._meters if new else ()
+
+    def _profile(self, number: str, commodity: str) -> MeterProfile:
+        if number not in self._profiles:
+            self._profiles[number] = MeterProfile(number, commodity, self._zone)
+        return self._profiles[number]
+
+    def _take_sample(self, number: str, reading: Reading) -> list[TraceQuarter]:
+        """Keep the reading's sample; return the quarter before it when that has ended."""
+        start = int(period_start(reading.at, Period.QUARTER, self._zone).timestamp())
+        ended: list[TraceQuarter] = []
+        if (
+            self._quarter
+            and self._quarter[0] == number
+            and 0 < self._quarter[1] - start <= _CLOCK_ADJUSTMENT_S
+        ):
+            return []  # the clock was set back a little: that quarter was written already
+        if self._quarter != (number, start):
+            ended = self._running_quarter() + self._silent_quarters(number, start)
+            self._quarter = (number, start)
+            self._samples = []
+        quantity = reading.quantities.get
+        sample = Sample(int(reading.at.timestamp()), tuple(quantity(column) for column in COLUMNS))
+        if not self._samples or sample.at > self._samples[-1].at:
+            self._samples.append(sample)
+        return ended
+
+    def _running_quarter(self) -> list[TraceQuarter]:
+        if self._quarter is None:
+            return []
+        number, start = self._quarter
+        return [TraceQuarter(number, self._day(start), start, tuple(self._samples))]
+
+    def _silent_quarters(self, number: str, start: int) -> list[TraceQuarter]:
+        """Empty quarters for a silence of the meter, up to a day: a block for each interval."""
+        if self._quarter is None or self._quarter[0] != number:
+            return []
+        first = max(self._quarter[1] + _QUARTER_S, start - 86_400)
+        silent = range(first, start, _QUARTER_S)
+        return [TraceQuarter(number, self._day(quarter), quarter, ()) for quarter in silent]
+
+    def _day(self, stamp: float) -> date:
+        return datetime.fromtimestamp(stamp, self._zone).date()
+
+    def _batch(
+        self, at: datetime, rows: list[Row], trace: list[TraceQuarter], meters: tuple[Meter, ...]
+    ) -> Batch:
+        memory = {
+            "profiles": {number: profile.snapshot() for number, profile in self._profiles.items()},
+            "meters": [[meter.number, meter.commodity] for meter in self._meters],
+        }
+        return Batch(self._day(at.timestamp()), tuple(rows), tuple(trace), memory, meters)

@@ -1,0 +1,32 @@
+"""A claimed history in a real SQLite file, and readings recorded into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.history import DeviceKey, SealedHistory
+from gateway.history.keyring import COST_IN_TESTS
+from tests.made_up import PASSWORD, ZONE
+
+
+@pytest.fixture
+def device_key(tmp_path: Path) -> DeviceKey:
+    return DeviceKey.load_or_create(tmp_path / "key" / "device.key")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "history.db"
+
+
+@pytest.fixture
+def unclaimed(path: Path, device_key: DeviceKey) -> SealedHistory:
+    return SealedHistory(path, device_key, ZONE, COST_IN_TESTS)
+
+
+@pytest.fixture
+def history(unclaimed: SealedHistory) -> SealedHistory:
+    unclaimed.claim(PASSWORD)
+    return unclaimed

@@ -1,0 +1,117 @@
+"""Profile rows: one size, nothing lost on the way, and the boundaries of local time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.history import Period, Row, profile
+from gateway.history.profile import KEPT_QUANTITIES, ROW_BYTES, ROW_QUANTITIES
+from gateway.history.seal import DataKey
+from tests.made_up import NOON, NUMBER, ZONE
+
+times = st.integers(1_577_836_800, 2_051_222_400).map(lambda stamp: datetime.fromtimestamp(stamp, UTC))
+rows = st.builds(
+    Row,
+    meter_number=st.just(NUMBER),
+    commodity=st.sampled_from(["electricity", "gas", "water", "heat"]),
+    period=st.sampled_from(Period),
+    ends_at=times,
+    read_at=times,
+    quantities=st.dictionaries(st.sampled_from(ROW_QUANTITIES), st.integers(0, 10**15)),
+    simulated=st.booleans(),
+)
+
+
+@given(rows)
+@settings(max_examples=100, deadline=None)
+def test_encode_seal_unseal_decode_is_the_identity_and_every_row_has_one_size(row: Row) -> None:
+    plain = profile.encode(row)
+    assert len(plain) == ROW_BYTES
+    key, ends_at = DataKey(bytes(32), b"tag"), int(row.ends_at.timestamp())
+    sequence, sealed = key.seal(row.period, ends_at, plain)
+    assert len(sealed) == 256
+    opened = key.unseal(row.period, ends_at, sequence, sealed)
+    assert profile.decode(opened, row.meter_number, row.commodity, row.period, row.ends_at) == row
+
+
+def test_a_meter_that_shows_all_its_digits_in_every_register_still_fits() -> None:
+    # 15 digits of kWh or kW without decimals; the demand is their growth within one second.
+    largest = dict.fromkeys(KEPT_QUANTITIES - {"gas_litre", "water_litre", "heat_kj"}, 10**18)
+    statistics = {f"power_{way}_{end}_w": 10**18 for way in ("import", "export") for end in ("max", "min")}
+    quantities = largest | statistics | {"demand_w": 10**18 * 3600}
+    row = Row(NUMBER, "electricity", Period.DAY, NOON, NOON, quantities)
+    assert len(profile.encode(row)) == ROW_BYTES
+
+
+def test_registers_that_cannot_fit_are_refused_not_cut() -> None:
+    row = Row(NUMBER, "electricity", Period.DAY, NOON, NOON, dict.fromkeys(ROW_QUANTITIES, 2**90))
+    with pytest.raises(ValueError, match="do not fit"):
+        profile.encode(row)
+
+
+@given(st.lists(st.integers(0, 2**80)))
+def test_varints_give_back_their_numbers(numbers: list[int]) -> None:
+    assert list(profile.varints(b"".join(map(profile.varint, numbers)))) == numbers
+
+
+@given(times, st.sampled_from(Period))
+@settings(max_examples=200, deadline=None)
+def test_every_moment_lies_in_exactly_one_period(at: datetime, period: Period) -> None:
+    start = profile.period_start(at, period, ZONE)
+    following = profile.next_start(start, period, ZONE)
+    assert start <= at < following
+    assert profile.period_start(following, period, ZONE) == following
+    assert profile.period_start(following - timedelta(seconds=1), period, ZONE) == start
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        (date(2026, 3, 28), 24),
+        (date(2026, 3, 29), 23),
+        (date(2026, 3, 30), 24),
+        (date(2026, 10, 24), 24),
+        (date(2026, 10, 25), 25),
+        (date(2026, 10, 26), 24),
+    ],
+)
+def test_a_local_day_has_23_24_or_25_hours(day: date, hours: int) -> None:
+    begins = profile.midnight(day, ZONE)
+    assert profile.next_start(begins, Period.DAY, ZONE) - begins == timedelta(hours=hours)
+    boundary, counted = begins, 0
+    while boundary < begins + timedelta(hours=hours):
+        boundary, counted = profile.next_start(boundary, Period.HOUR, ZONE), counted + 1
+    assert counted == hours
+
+
+def test_a_month_begins_at_local_midnight() -> None:
+    march = profile.period_start(datetime(2026, 3, 31, 21, 59, tzinfo=UTC), Period.MONTH, ZONE)
+    assert march == datetime(2026, 2, 28, 23, tzinfo=UTC)
+    assert profile.next_start(march, Period.MONTH, ZONE) == datetime(2026, 3, 31, 22, tzinfo=UTC)
+
+
+registers = st.dictionaries(
+    st.sampled_from((*profile.IMPORT_REGISTERS, *profile.EXPORT_REGISTERS, "gas_litre", "tariff")),
+    st.integers(0, 10**9),
+)
+
+
+@given(registers, registers)
+def test_usage_is_never_negative_and_only_of_registers_known_at_both_ends(
+    start: dict[str, int], end: dict[str, int]
+) -> None:
+    used = profile.usage(start, end)
+    assert all(amount >= 0 for amount in used.values())
+    assert used.keys() <= start.keys() & end.keys() - {"tariff"}
+    assert all(start[name] + amount == end[name] for name, amount in used.items())
+
+
+def test_a_total_is_the_meters_own_or_the_sum_of_its_tariffs() -> None:
+    tariffs = {"energy_import_t1_wh": 10, "energy_import_t2_wh": 5}
+    assert profile.total(tariffs, profile.IMPORT_REGISTERS) == 15
+    assert profile.total(tariffs | {"energy_import_wh": 16}, profile.IMPORT_REGISTERS) == 16
+    assert profile.total(tariffs, profile.EXPORT_REGISTERS) is None
