@@ -1,0 +1,30 @@
+"""Consent as a mechanism: nothing leaves the gateway but what `disclose` lets out.
+
+consent         terms and states              disclosure      what a consent lets out (pure)
+ledger          the register, chained         disclosure_log  what was sent, counted
+notice          what the owner is told        receipt         what the owner keeps
+sharing         the owner's acts, in the ledger and at the broker
+"""
+
+from gateway.consent.consent import Category, Consent, Granularity, Notice, State, Terms
+from gateway.consent.disclosure import Disclosure, disclose
+from gateway.consent.disclosure_log import DisclosureLog, Sent
+from gateway.consent.ledger import Ledger
+from gateway.consent.sharing import Access, Credentials, Sharing
+
+__all__ = [
+    "Access",
+    "Category",
+    "Consent",
+    "Credentials",
+    "Disclosure",
+    "DisclosureLog",
+    "Granularity",
+    "Ledger",
+    "Notice",
+    "Sent",
+    "Sharing",
+    "State",
+    "Terms",
+    "disclose",
+]

@@ -1,0 +1,204 @@
+"""The only way out: what is in no granted category at its granularity is not in what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.consent import Category, Consent, Disclosure, Granularity, State, disclose
+from gateway.consent.disclosure import QUANTITIES
+from gateway.history import Period, Row
+from gateway.history.profile import ROW_QUANTITIES
+from gateway.p1 import MBusReading, Reading, obis
+from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading
+
+DEVICES = {"gas": Category.GAS, "water": Category.WATER, "heat": Category.HEAT}
+KEPT_TO_OURSELVES = {"version", "time", "meter_number", "device_type", "device_number", "device_register"}
+POWER_LIVE = {Category.POWER: Granularity.LIVE}
+
+
+@dataclass(frozen=True)
+class Item:
+    """Everything that a reading or a row can be, at once."""
+
+    granularity: str
+    at: datetime
+    meter_number: str | None
+    quantities: Mapping[str, int]
+    mbus: tuple[MBusReading, ...]
+    model: str | None
+    simulated: bool
+
+
+every_quantity = sorted({row.quantity for row in obis.TABLE} | set(ROW_QUANTITIES) | {"something_new_w"})
+times = st.integers(-3600, 2 * 86_400).map(lambda seconds: NOON + timedelta(seconds=seconds))
+items = st.builds(
+    Item,
+    granularity=st.sampled_from([*Granularity, "month", "second"]),
+    at=times,
+    meter_number=st.sampled_from([NUMBER, None]),
+    quantities=st.dictionaries(st.sampled_from(every_quantity), st.integers(0, 10**9)),
+    mbus=st.lists(
+        st.builds(
+            MBusReading,
+            st.integers(1, 4),
+            st.sampled_from([*DEVICES, "steam"]),
+            st.just(GAS_NUMBER),
+            times,
+            st.integers(0, 10**9),
+        ),
+        max_size=4,
+    ).map(tuple),
+    model=st.just(MODEL),
+    simulated=st.booleans(),
+)
+consents = st.builds(
+    consent,
+    st.dictionaries(st.sampled_from(Category), st.sampled_from(Granularity), min_size=1),
+    st.sampled_from([State.GIVEN] * 4 + list(State)),
+    live_interval_s=st.integers(1, 60),
+)
+
+
+@given(items, consents, times, st.one_of(st.none(), times))
+@settings(max_examples=200, deadline=None)
+def test_nothing_outside_the_granted_categories_and_granularity_ever_leaves(
+    item: Item, given: Consent, now: datetime, last_live: datetime | None
+) -> None:
+    disclosed = disclose(item, given, now, last_live)
+    if disclosed is None:
+        return
+    assert given.state is State.GIVEN
+    assert given.terms.valid_from <= now < given.terms.valid_until
+    granted = {category for category, g in given.terms.grants.items() if g == item.granularity}
+    assert disclosed.granularity == item.granularity
+    assert disclosed.categories <= granted
+    for name, value in disclosed.quantities.items():
+        assert item.quantities[name] == value
+        assert any(name in QUANTITIES.get(category, ()) for category in granted)
+    for device in disclosed.devices:
+        assert DEVICES[device.commodity] in granted
+    if Category.IDENTITY not in granted:
+        assert disclosed.meter_number is None
+        assert disclosed.model is None
+        assert {device.number for device in disclosed.devices} <= {None}
+    assert disclosed.quantities or disclosed.devices
+    assert (disclosed.at, disclosed.simulated) == (item.at, item.simulated)
+
+
+@given(items, consents, times)
+@settings(max_examples=80, deadline=None)
+def test_everything_inside_the_granted_categories_and_granularity_leaves(
+    item: Item, given: Consent, now: datetime
+) -> None:
+    granted = {category for category, g in given.terms.grants.items() if g == item.granularity}
+    names = {n for n in item.quantities if any(n in QUANTITIES.get(c, ()) for c in granted)}
+    devices = [d.register for d in item.mbus if DEVICES.get(d.commodity) in granted]
+    disclosed = disclose(item, given, now)
+    if given.is_valid(now) and (names or devices):
+        assert disclosed is not None
+        assert disclosed.quantities.keys() == names
+        assert [device.register for device in disclosed.devices] == devices
+    else:
+        assert disclosed is None
+
+
+def test_each_quantity_belongs_to_exactly_one_category_or_deliberately_to_none() -> None:
+    by_commodity = set(obis.MBUS_REGISTERS.values())  # these leave as devices, by their commodity
+    known = {row.quantity for row in obis.TABLE} | set(ROW_QUANTITIES)
+    for name in known:
+        owners = [category for category, names in QUANTITIES.items() if name in names]
+        expected = 0 if name in KEPT_TO_OURSELVES | by_commodity else 1
+        assert len(owners) == expected, f"{name} belongs to {owners}"
+    assert {name for names in QUANTITIES.values() for name in names} <= known
+
+
+def test_each_commodity_has_its_own_category() -> None:
+    assert set(obis.MBUS_REGISTERS) == set(DEVICES)
+    for commodity, category in DEVICES.items():
+        row = Row(GAS_NUMBER, commodity, Period.DAY, NOON, NOON, {obis.MBUS_REGISTERS[commodity]: 5})
+        for granted in Category:
+            disclosed = disclose(row, consent({granted: Granularity.DAY}), NOON)
+            assert (disclosed is not None) == (granted is category)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.GIVEN])
+def test_nothing_leaves_while_paused_withdrawn_expired_refused_or_only_requested(state: State) -> None:
+    full = reading(NOON, power_import_w=500)
+    assert disclose(full, consent(POWER_LIVE), NOON) is not None
+    assert disclose(full, consent(POWER_LIVE, state), NOON) is None
+
+
+def test_nothing_leaves_before_the_consent_begins_or_from_its_last_moment_on() -> None:
+    full = reading(NOON, power_import_w=500)
+    for now in (NOON - timedelta(seconds=1), NOON + timedelta(days=1)):
+        assert disclose(full, consent(POWER_LIVE), now) is None
+
+
+def live(at: datetime, last: datetime | None) -> Disclosure | None:
+    return disclose(reading(at, power_import_w=1), consent(POWER_LIVE), NOON, last)
+
+
+def test_a_live_reading_leaves_only_after_the_interval() -> None:
+    second = timedelta(seconds=1)
+    let_out = [n for n in range(12) if live(NOON + n * second, NOON) is not None]
+    assert let_out == [5, 6, 7, 8, 9, 10, 11]  # the caller sends one and asks on from there
+    assert live(NOON, None) is not None
+    assert live(NOON - second, NOON) is not None  # the meter's clock was set back
+
+
+def test_the_interval_does_not_hold_rows_back() -> None:
+    row = Row(NUMBER, "electricity", Period.QUARTER, NOON, NOON, {"energy_import_t1_wh": 1})
+    quarterly = consent({Category.ELECTRICITY: Granularity.QUARTER})
+    assert disclose(row, quarterly, NOON, NOON) is not None
+
+
+def test_a_month_row_is_for_the_owner_alone() -> None:
+    row = Row(NUMBER, "electricity", Period.MONTH, NOON, NOON, {"energy_import_t1_wh": 1})
+    for granularity in Granularity:
+        everything = consent(dict.fromkeys(Category, granularity))
+        assert disclose(row, everything, NOON) is None
+
+
+def full_reading() -> Reading:
+    return reading(NOON, gas=(NOON, 1234), power_import_w=500, energy_import_t1_wh=9)
+
+
+def test_identity_adds_numbers_to_what_is_granted_and_is_nothing_by_itself() -> None:
+    plain = disclose(full_reading(), consent(POWER_LIVE | {Category.GAS: Granularity.LIVE}), NOON)
+    named = disclose(
+        full_reading(),
+        consent(POWER_LIVE | {Category.GAS: Granularity.LIVE, Category.IDENTITY: Granularity.LIVE}),
+        NOON,
+    )
+    assert plain is not None
+    assert named is not None
+    assert (plain.meter_number, plain.model, plain.devices[0].number) == (None, None, None)
+    assert (named.meter_number, named.model, named.devices[0].number) == (NUMBER, MODEL, GAS_NUMBER)
+    assert named.quantities == plain.quantities
+    assert replace(named.devices[0], number=None) == plain.devices[0]
+    assert disclose(full_reading(), consent({Category.IDENTITY: Granularity.LIVE}), NOON) is None
+    coarser = consent(POWER_LIVE | {Category.IDENTITY: Granularity.DAY})
+    unnamed = disclose(full_reading(), coarser, NOON)
+    assert unnamed is not None
+    assert unnamed.meter_number is None
+
+
+def test_the_electricity_meters_number_does_not_leave_with_gas_alone() -> None:
+    only_gas = consent({Category.GAS: Granularity.LIVE, Category.IDENTITY: Granularity.LIVE})
+    disclosed = disclose(full_reading(), only_gas, NOON)
+    assert disclosed is not None
+    assert disclosed.meter_number is None
+    assert [device.number for device in disclosed.devices] == [GAS_NUMBER]
+
+
+def test_only_what_was_sent_is_counted_as_a_category() -> None:
+    grants = dict.fromkeys((Category.POWER, Category.PHASES, Category.WATER), Granularity.LIVE)
+    disclosed = disclose(full_reading(), consent(grants), NOON)
+    assert disclosed is not None
+    assert disclosed.categories == {Category.POWER}
