@@ -1,0 +1,85 @@
+"""The endless reader: from a source that may vanish at any moment to frames.
+
+A lost line is reported and opened again, for ever; the delay doubles from one second to a minute
+and starts over after a good frame. A telegram that was under way is reported as cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+from gateway.errors import GatewayError, MeterUnavailable
+from gateway.meter.source import Source
+from gateway.p1 import Frame, Framer
+
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 60.0
+_TICK_S = 1.0
+
+
+def frames(
+    opened: Callable[[], Source],
+    framer: Framer,
+    wait: Callable[[float], bool],
+    on_fault: Callable[[GatewayError], None],
+) -> Iterator[Frame | None]:
+    """Yield each good frame, and None whenever there is none: at least about once a second.
+
+    The Nones let the caller notice silence while the line is quiet, noisy or lost. They are not
+    a clock: a telegram that comes in pieces may give several.
+
+    `opened` opens the source. `wait` sleeps for so many seconds and returns True when the daemon
+    is to stop (`threading.Event.wait`); the iterator then ends, as it does after a capture file.
+    `on_fault` is told of every damaged telegram and lost line.
+    """
+    delay = FIRST_DELAY_S
+    while True:
+        try:
+            with closing(opened()) as source:
+                for frame in _until_stopped(source, framer, wait, on_fault):
+                    delay = FIRST_DELAY_S if frame else delay
+                    yield frame
+            lost = None
+        except MeterUnavailable as error:
+            lost = error
+            on_fault(error)
+        unfinished = framer.cut()
+        if unfinished:
+            on_fault(unfinished)
+        if lost is None:
+            return
+        for pause in _ticks(delay):
+            yield None
+            if wait(pause):
+                return
+        delay = min(2 * delay, LONGEST_DELAY_S)
+
+
+def _until_stopped(
+    source: Source,
+    framer: Framer,
+    wait: Callable[[float], bool],
+    on_fault: Callable[[GatewayError], None],
+) -> Iterator[Frame | None]:
+    """The frames of one open source, None for each read that completed no frame."""
+    while not wait(0):
+        chunk = source.read()
+        if chunk is None:
+            return
+        quiet = True
+        for found in framer.feed(chunk):
+            if isinstance(found, Frame):
+                quiet = False
+                yield found
+            else:
+                on_fault(found)
+        if quiet:
+            yield None
+
+
+def _ticks(seconds: float) -> Iterator[float]:
+    """A delay in pieces of a second, so that the caller never waits longer for its turn."""
+    while seconds > 0:
+        yield min(seconds, _TICK_S)
+        seconds -= _TICK_S

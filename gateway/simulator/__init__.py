@@ -1,0 +1,10 @@
+"""A made-up household and its smart meter: telegrams to learn, show and test with.
+
+Whatever is made here says so: the header of each telegram carries SIMULATOR_MODEL, and everything
+downstream knows a simulated reading by it.
+"""
+
+from gateway.simulator.household import Household
+from gateway.simulator.meter import SimulatedMeter
+
+__all__ = ["Household", "SimulatedMeter"]
