@@ -1,0 +1,154 @@
+"""One MQTT v5 connection, made for one purpose and thrown away when it ends.
+
+A lost connection is never revived: paho would send again what was waiting in it, without asking
+whether it may still go. Reconnecting is making a new one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.errors import BrokerUnavailable
+
+_KEEPALIVE_S = 30
+_GOODBYE_WITHIN_S = 5.0
+LONGEST_EXPIRY_S = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where the broker is, and as whom to connect."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker is to say when the connection is lost."""
+
+    topic: str
+    payload: bytes
+
+
+class Connection:
+    """A connection that is being made, stands, or has ended.
+
+    paho calls back in its own thread, with its own locks held: nothing of ours is called from
+    there but `on_message`. What else happened is asked for.
+    """
+
+    def __init__(
+        self, login: Login, *, will: Will | None = None, on_message: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._login = login
+        self._answered = threading.Event()
+        self._connected = False
+        self._left = False
+        self._opening = threading.Thread(target=self._open, name="broker connect")
+        self._to_acknowledge: mqtt.MQTTMessageInfo | None = None
+        self._acknowledged: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.ended: str | None = None
+        """Why it ended; None while it is being made or stands."""
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
+        client.username_pw_set(login.username, login.password)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        client.on_connect = self._connack
+        client.on_disconnect = lambda _c, _u, _f, reason, _p: self._end(f"hung up ({reason})")
+        if on_message is not None:
+            client.on_message = lambda _c, _u, message: on_message(bytes(message.payload))
+        client.on_publish = lambda _c, _u, mid, _r, _p: self._acknowledged.put(mid)
+        self._client = client
+
+    @property
+    def connected(self) -> bool:
+        return self._connected and self.ended is None
+
+    def acknowledged(self) -> list[int]:
+        """The ids of the messages that the broker has taken since this was last asked."""
+        return [self._acknowledged.get() for _ in range(self._acknowledged.qsize())]
+
+    def open(self) -> None:
+        """Begin to connect."""
+        self._opening.start()
+
+    def _open(self) -> None:
+        try:
+            self._client.connect(self._login.host, self._login.port, keepalive=_KEEPALIVE_S)
+        except OSError as error:
+            self._end(f"does not answer ({error.strerror or error})")
+        else:
+            self._client.loop_start()
+            if self._left:  # before there was a socket to say it on
+                self._client.disconnect()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until connected. Raises BrokerUnavailable."""
+        self._answered.wait(timeout_s)
+        if not self.connected:
+            raise BrokerUnavailable(self.complaint())
+
+    def complaint(self) -> str:
+        """What is wrong with the broker, as a sentence."""
+        where = f"{self._login.host}:{self._login.port}"
+        return f"the MQTT broker at {where} {self.ended or 'does not answer'}"
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int, expiry_s: int | None = None, retain: bool = False
+    ) -> mqtt.MQTTMessageInfo:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if expiry_s is not None:
+            properties.MessageExpiryInterval = max(1, min(expiry_s, LONGEST_EXPIRY_S))
+        receipt = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+        if qos:
+            self._to_acknowledge = receipt
+        return receipt
+
+    def subscribe(self, topic: str) -> None:
+        self._client.subscribe(topic, qos=1)
+
+    def leave(self) -> None:
+        """Say goodbye behind what was published so far; the connection then ends by itself."""
+        threading.Thread(target=self._leave, name="broker goodbye").start()
+
+    def close(self) -> None:
+        """Leave, and wait for the end. Not from within a callback."""
+        self._leave()
+        if self._opening.ident is not None:
+            self._opening.join()
+        self._client.loop_stop()
+
+    def _leave(self) -> None:
+        # Mosquitto drops what it has not read yet when it cannot acknowledge any more: a retained
+        # topic that was to be cleared would stay.
+        if self.connected and self._to_acknowledge is not None:
+            with suppress(RuntimeError, ValueError):
+                self._to_acknowledge.wait_for_publish(_GOODBYE_WITHIN_S)
+        self._left = True
+        self._client.disconnect()
+
+    def _connack(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._end(f"refuses the gateway ({reason})")
+        self._connected = not reason.is_failure
+        self._answered.set()
+
+    def _end(self, reason: str) -> None:
+        self.ended = self.ended or reason
+        # Without these, client and connection no longer hold each other: its sockets close now.
+        self._client.on_connect = self._client.on_disconnect = None
+        self._client.on_message = self._client.on_publish = None
+        self._answered.set()

@@ -1,0 +1,1 @@
+"""How a disclosure is written for its recipient: one module a format, pure."""

@@ -1,0 +1,213 @@
+"""Publishing: what was disclosed, to the recipient it was disclosed to.
+
+`disclose` is asked directly before each send. Without a valid consent there is no connection. Live
+readings are never queued (the latest one counts); rows wait in the outbox until acknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from gateway.broker.access import STATUS_TOPIC, consent_topic
+from gateway.broker.connection import Connection, Login, Will
+from gateway.broker.formats import json as json_format
+from gateway.broker.outbox import Outbox, Waiting
+from gateway.consent import Consent, Disclosure, DisclosureLog, Granularity, Ledger, disclose
+from gateway.history import Row
+from gateway.p1 import Reading
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY = timedelta(seconds=1)
+_LONGEST_RETRY = timedelta(seconds=60)
+_STATUS_EXPIRY_S = 7 * 86_400
+_ROW_EXPIRY_S = 7 * 86_400
+
+
+class Publisher:
+    """The gateway's one connection for publishing. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        login: Login,
+        ledger: Ledger,
+        disclosures: DisclosureLog,
+        outbox: Outbox,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._login = login
+        self._ledger = ledger
+        self._disclosures = disclosures
+        self._outbox = outbox
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+        self._retry_at: datetime | None = None
+        self._retry_delay = _FIRST_RETRY
+        self._last_live: dict[str, datetime] = {}
+        self._announced: dict[str, Consent] = {}
+        self._greeted = False
+        self._in_flight: dict[int, tuple[Waiting, Disclosure]] = {}
+        self._simulated: bool | None = None  # not known before the first reading
+
+    @property
+    def connected(self) -> bool:
+        with self._lock:
+            return self._connection is not None and self._connection.connected
+
+    def offer(self, reading: Reading) -> None:
+        """Send a reading to those who may have it live now."""
+        with self._lock:
+            self._simulated = reading.simulated
+            reachable = self._reachable()
+            self._deliver(reachable)
+            for consent in reachable:
+                now = self._clock()
+                disclosure = disclose(reading, consent, now, self._last_live.get(consent.id))
+                if disclosure is None:
+                    continue
+                self._last_live[consent.id] = reading.at
+                self._send(consent, disclosure, qos=0, expiry_s=2 * consent.terms.live_interval_s)
+                self._disclosures.note(disclosure)
+
+    def offer_row(self, row: Row) -> None:
+        """Send a profile row to those who may have it, or keep it for them."""
+        with self._lock:
+            now = self._clock()
+            may_have = [c for c in self._ledger.valid(now) if disclose(row, c, now) is not None]
+            self._outbox.put([Waiting(consent.id, row) for consent in may_have])
+            self._deliver(self._reachable())
+
+    def reconcile(self) -> None:
+        """Bring the connection in line with the ledger: after a change, and now and then."""
+        with self._lock:
+            self._deliver(self._reachable())
+
+    def stop(self) -> None:
+        """Say that the gateway goes offline, and end."""
+        with self._lock:
+            connection = self._connection
+            if connection is not None and connection.connected:
+                connection.publish(STATUS_TOPIC, b"offline", qos=1, expiry_s=_STATUS_EXPIRY_S, retain=True)
+        if connection is not None:
+            connection.close()
+            with self._lock:
+                self._note_acknowledged(connection)
+                self._forget_connection()
+        self._outbox.save()
+
+    # --- the connection ----------------------------------------------------------------------
+
+    def _reachable(self) -> Sequence[Consent]:
+        """The consents that can be served now; connects, announces and goes away as needed."""
+        now = self._clock()
+        valid = self._ledger.valid(now)
+        if not valid:
+            self._leave()
+            return ()
+        if self._connection is None:
+            if self._retry_at is None or now >= self._retry_at:
+                self._connection = Connection(self._login, will=Will(STATUS_TOPIC, b"offline"))
+                self._connection.open()
+            return ()
+        if self._connection.ended is not None:
+            self._note_end(self._connection, now)
+            return ()
+        if not self._connection.connected:
+            return ()
+        if not self._greeted:
+            self._greet(self._connection)
+        self._note_acknowledged(self._connection)
+        self._announce(self._connection, {consent.id: consent for consent in valid})
+        return valid
+
+    def _greet(self, connection: Connection) -> None:
+        log.info("connected to the MQTT broker")
+        self._greeted = True
+        self._retry_delay = _FIRST_RETRY
+        connection.publish(STATUS_TOPIC, b"online", qos=1, expiry_s=_STATUS_EXPIRY_S, retain=True)
+
+    def _note_end(self, ended: Connection, now: datetime) -> None:
+        # Told while the delays grow, then only when it is back.
+        told = log.warning if self._retry_delay < _LONGEST_RETRY else log.debug
+        told("%s: rows wait, and the gateway tries again", ended.complaint())
+        self._forget_connection()
+        self._retry_at = now + self._retry_delay
+        self._retry_delay = min(self._retry_delay * 2, _LONGEST_RETRY)
+
+    def _forget_connection(self) -> Connection | None:
+        connection, self._connection = self._connection, None
+        self._greeted = False
+        self._announced.clear()
+        self._in_flight.clear()
+        return connection
+
+    def _leave(self) -> None:
+        """No valid consent: clear what is retained, and be gone."""
+        self._outbox.keep_only(())
+        self._retry_at = None
+        self._last_live.clear()
+        announced = list(self._announced.values())
+        connection = self._forget_connection()
+        if connection is None:
+            return
+        if connection.connected:
+            for consent in announced:
+                connection.publish(consent_topic(consent), b"", qos=1, retain=True)
+            connection.publish(STATUS_TOPIC, b"", qos=1, retain=True)
+        connection.leave()
+        log.info("no valid consent: disconnected from the MQTT broker")
+
+    def _announce(self, connection: Connection, valid: dict[str, Consent]) -> None:
+        """Tell new recipients what they may have; clear what an ended one was told."""
+        if self._simulated is None or valid == self._announced:
+            return
+        for consent_id in self._announced.keys() - valid.keys():
+            gone = self._announced.pop(consent_id)
+            connection.publish(consent_topic(gone), b"", qos=1, retain=True)
+            self._last_live.pop(consent_id, None)
+        for consent_id in valid.keys() - self._announced.keys():
+            consent = self._announced[consent_id] = valid[consent_id]
+            left = consent.terms.valid_until - self._clock()
+            told = json_format.announcement(consent, self._simulated)
+            connection.publish(
+                consent_topic(consent), told, qos=1, expiry_s=int(left.total_seconds()), retain=True
+            )
+        self._outbox.keep_only(valid.keys())
+
+    # --- sending -----------------------------------------------------------------------------
+
+    def _deliver(self, valid: Sequence[Consent]) -> None:
+        """Send the rows that wait and are not on their way already."""
+        by_id = {consent.id: consent for consent in valid}
+        under_way = [waiting for waiting, _ in self._in_flight.values()]
+        for waiting in self._outbox.waiting():
+            consent = by_id.get(waiting.consent_id)
+            if consent is None or waiting in under_way:
+                continue
+            disclosure = disclose(waiting.row, consent, self._clock())
+            if disclosure is None:
+                self._outbox.done(waiting)
+                continue
+            message_id = self._send(consent, disclosure, qos=1, expiry_s=_ROW_EXPIRY_S)
+            self._in_flight[message_id] = (waiting, disclosure)
+
+    def _send(self, consent: Consent, disclosure: Disclosure, *, qos: int, expiry_s: int) -> int:
+        assert self._connection is not None  # noqa: S101 - callers come through _reachable
+        topic = f"{consent.topic_prefix}/{_TOPIC[disclosure.granularity]}"
+        return self._connection.publish(
+            topic, json_format.message(disclosure), qos=qos, expiry_s=expiry_s
+        ).mid
+
+    def _note_acknowledged(self, connection: Connection) -> None:
+        for message_id in connection.acknowledged():
+            if message_id in self._in_flight:
+                waiting, disclosure = self._in_flight.pop(message_id)
+                self._outbox.done(waiting)
+                self._disclosures.note(disclosure)
+
+
+_TOPIC = {granularity: granularity.value for granularity in Granularity}
