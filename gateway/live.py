@@ -1,0 +1,72 @@
+"""The present moment: the latest reading, today's usage so far, and how the meter's line is doing.
+
+In memory only: it is gone with the daemon. Written by the meter's thread, read by the page.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.errors import GatewayError, TelegramError
+from gateway.p1 import Reading
+
+_STALE_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known now. `usage_today` is by register, since local midnight, in Wh and litre.
+
+    `telegrams` and `damaged` count since the daemon started; `fault` is the last thing that went
+    wrong on the line, until a telegram arrives again.
+    """
+
+    reading: Reading | None = None
+    received_at: datetime | None = None
+    usage_today: Mapping[str, int] | None = None
+    telegrams: int = 0
+    damaged: int = 0
+    fault: GatewayError | None = None
+
+
+class Live:
+    """Holds the latest snapshot."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._snapshot = Snapshot()
+
+    def show(self, reading: Reading, usage_today: Mapping[str, int]) -> None:
+        """A good telegram arrived."""
+        with self._lock:
+            self._snapshot = Snapshot(
+                reading=reading,
+                received_at=self._clock(),
+                usage_today=usage_today,
+                telegrams=self._snapshot.telegrams + 1,
+                damaged=self._snapshot.damaged,
+            )
+
+    def note_fault(self, fault: GatewayError) -> None:
+        """A telegram was damaged, or the line was lost."""
+        damaged = 1 if isinstance(fault, TelegramError) else 0
+        with self._lock:
+            self._snapshot = replace(self._snapshot, damaged=self._snapshot.damaged + damaged, fault=fault)
+
+    def latest(self) -> Snapshot:
+        with self._lock:
+            return self._snapshot
+
+    def is_fresh(self) -> bool:
+        """Whether the meter spoke a moment ago."""
+        received_at = self.latest().received_at
+        return received_at is not None and self._clock() - received_at < _STALE_AFTER
+
+    def meter_number(self) -> str | None:
+        """The number of the meter that is on the line: one of the three factors of an unlock."""
+        reading = self.latest().reading
+        return None if reading is None else reading.meter_number
