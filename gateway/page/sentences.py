@@ -1,0 +1,73 @@
+"""Errors in the owner's language: one table from an error's class to its sentence.
+
+An error that is not in it is shown as it is: a plain English sentence is better than none.
+"""
+
+from __future__ import annotations
+
+from flask_babel import gettext, ngettext
+
+from gateway.errors import (
+    AlreadyClaimed,
+    BrokerUnavailable,
+    CannotUnlock,
+    ChecksumMismatch,
+    ChecksumMissing,
+    DeviceKeyUnusable,
+    GatewayError,
+    LedgerBroken,
+    MalformedTelegram,
+    MeterUnavailable,
+    NotClaimed,
+    PasswordTooShort,
+    SealBroken,
+    StateUnusable,
+    TelegramCut,
+    TelegramTooLong,
+)
+from gateway.page.throttle import TooManyTries
+
+
+def N_(sentence: str) -> str:  # noqa: N802 - the name that extraction tools look for
+    return sentence
+
+
+_DAMAGED = N_("The meter's telegrams arrive damaged: check the cable and the power supply of the gateway.")
+_SENTENCES: dict[type[GatewayError], str] = {
+    AlreadyClaimed: N_("This gateway already has an owner."),
+    NotClaimed: N_("This gateway has no owner yet."),
+    PasswordTooShort: N_("Choose a password of at least %(minimum)s characters."),
+    CannotUnlock: N_(
+        "That did not open the history. Check the password, and the meter number if you typed one."
+    ),
+    DeviceKeyUnusable: N_("The gateway's own key is missing or damaged: the history cannot be opened."),
+    StateUnusable: N_("The gateway's own key does not belong to what it stored."),
+    SealBroken: N_("A part of the history was altered and is not shown."),
+    BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
+    LedgerBroken: N_("The register of consents was altered."),
+    MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),
+    ChecksumMismatch: _DAMAGED,
+    ChecksumMissing: _DAMAGED,
+    TelegramCut: _DAMAGED,
+    TelegramTooLong: N_("What arrives on the line is no meter's telegram: check the serial settings."),
+    MalformedTelegram: N_("What arrives on the line cannot be read as a meter's telegram."),
+}
+
+
+def sentence(error: GatewayError | str) -> str:
+    """What to tell the owner. A text has lost its class: it is shown as it is."""
+    for kind in type(error).__mro__:
+        if kind in _SENTENCES:
+            return str(gettext(_SENTENCES[kind], **vars(error)))
+    return str(error)
+
+
+def wait_sentence(tries: TooManyTries) -> str:
+    """What to tell who must wait before the next try."""
+    return str(
+        ngettext(
+            "Too many tries. Wait %(num)s second and try again.",
+            "Too many tries. Wait %(num)s seconds and try again.",
+            tries.wait_s,
+        )
+    )

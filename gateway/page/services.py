@@ -1,0 +1,57 @@
+"""What the page works with: handed in by the daemon, the same for every view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app
+
+from gateway.consent import Sharing
+from gateway.history import SealedHistory
+from gateway.live import Live
+from gateway.page.setup_code import SetupCode
+from gateway.page.throttle import Throttle
+
+_SERVICES, _THROTTLES = "gateway.services", "gateway.throttles"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`clock` gives the time in UTC; `zone` is the home's."""
+
+    history: SealedHistory
+    live: Live
+    sharing: Sharing
+    setup_code: SetupCode
+    clock: Callable[[], datetime]
+    zone: ZoneInfo
+
+    def today(self) -> date:
+        """The day it is at home."""
+        return self.clock().astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Throttles:
+    """One for each secret that can be guessed."""
+
+    setup_code: Throttle
+    password: Throttle
+
+
+def install(app: Flask, services: Services) -> None:
+    app.extensions[_SERVICES] = services
+    app.extensions[_THROTTLES] = Throttles(Throttle(services.clock), Throttle(services.clock))
+
+
+def here() -> Services:
+    """The services of the app that answers this request."""
+    return cast(Services, current_app.extensions[_SERVICES])
+
+
+def throttles() -> Throttles:
+    return cast(Throttles, current_app.extensions[_THROTTLES])
