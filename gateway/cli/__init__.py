@@ -1,0 +1,46 @@
+"""The commands. Thin: each parses its options, calls one room, and prints.
+
+Exit status 0 only for success; an error is one plain sentence on stderr. Secrets are prompted for
+or read from a file, never an argument.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway import __version__
+from gateway.cli import consents, histories, running, telegrams
+from gateway.errors import GatewayError
+
+
+class _Group(click.Group):
+    """Turns any error of this project into its one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GatewayError as error:
+            click.echo(f"p1-gateway: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="p1-gateway")
+def main() -> None:
+    """The P1 gateway: a smart meter's readings for its owner, and for nobody else without consent."""
+
+
+for command in (
+    running.run,
+    running.demo,
+    running.status,
+    running.setup_code,
+    running.stop_switch,
+    telegrams.simulate,
+    telegrams.decode,
+    consents.consent,
+    histories.history,
+):
+    main.add_command(command)

@@ -1,0 +1,325 @@
+"""The daemon: the rooms joined, and the one loop that a telegram goes through.
+
+Threads: the meter's loop (the caller's own thread), the history's writer, the publisher's and
+MQTT's, the page's, the control socket's, and one for what must be done now and then. A thread that
+dies takes the daemon down: systemd starts it again, and nothing fails silently.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gateway.broker import (
+    PUBLISHER,
+    BrokerSecrets,
+    Login,
+    ManagedAccess,
+    Outbox,
+    Publisher,
+    PublisherThread,
+)
+from gateway.config import Config
+from gateway.consent import DisclosureLog, Ledger, Sharing, Terms
+from gateway.control import ControlServer
+from gateway.errors import ConfigError, GatewayError, HistoryError, MalformedTelegram, MeterUnavailable
+from gateway.history import DeviceKey, HiddenFile, Recorder, Row, SealedHistory, WriterThread
+from gateway.live import Live
+from gateway.meter import frames, open_source
+from gateway.p1 import Decoder, Frame, Framer, Reading
+from gateway.page import PageServer, Services, SetupCode, create_app
+from gateway.panel import open_panel
+
+_NOW_AND_THEN_S = 5.0
+_SAME_FAULT_AGAIN = timedelta(minutes=10)
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class DataFolder:
+    """Where everything lies that the gateway keeps."""
+
+    def __init__(self, folder: Path, device_key: DeviceKey) -> None:
+        self._folder = folder
+        self._device_key = device_key
+        self.history = folder / "history.db"
+        self.ledger = folder / "ledger.jsonl"
+        self.broker = folder / "broker"
+        self.setup_code = folder / "setup-code"
+        self.control = control_socket(folder)
+
+    def hidden(self, name: str) -> HiddenFile:
+        return HiddenFile(self._folder / "hidden" / name, self._device_key)
+
+
+def control_socket(folder: Path) -> Path:
+    return folder / "control.sock"
+
+
+def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
+    """The data folder, made at the first start with its device key.
+
+    Raises ConfigError and DeviceKeyUnusable.
+    """
+    folder = config.history.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        device_key = DeviceKey.load_or_create(config.history.device_key)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
+    return DataFolder(folder, device_key), device_key
+
+
+def open_ledger(folder: DataFolder, device_key: DeviceKey, clock: Callable[[], datetime]) -> Ledger:
+    return Ledger(folder.ledger, device_key.subkey("ledger"), folder.hidden("ledger-newest"), clock)
+
+
+class Daemon:
+    """Everything that runs, from `run` to `stop`."""
+
+    def __init__(self, config: Config, clock: Callable[[], datetime] = utc_now) -> None:
+        """Raises GatewayError when it cannot start."""
+        self._config = config
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._failed = False
+        self._told: dict[str, datetime] = {}
+        folder, device_key = open_folder(config)
+        secrets = BrokerSecrets.load_or_create(folder.hidden("broker"))
+        broker = config.broker
+        self.live = Live(clock)
+        self.history = SealedHistory(folder.history, device_key, config.history.zone)
+        self.ledger = open_ledger(folder, device_key, clock)
+        self._disclosures = DisclosureLog(folder.hidden("disclosures"), clock)
+        self._publisher = Publisher(
+            Login(broker.host, broker.port, PUBLISHER, secrets.publisher),
+            self.ledger,
+            self._disclosures,
+            Outbox(folder.hidden("outbox"), clock),
+            clock,
+        )
+        self._publishing = PublisherThread(self._publisher, self._fault)
+        access = ManagedAccess(broker.host, broker.port, secrets.administrator)
+        self.sharing = Sharing(self.ledger, access, self._disclosures, clock, self._publisher.reconcile)
+        self.setup_code = SetupCode(folder.setup_code)
+        self._recording: tuple[Recorder, WriterThread] | None = None
+        self._decoder = Decoder()
+        self._page = self._page_server()
+        self._control = ControlServer(folder.control, self._operations())
+        self._panel = open_panel(config.panel, self._button_held)
+
+    # --- a telegram's way --------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """The meter's loop."""
+        meter = self._config.meter
+        for frame in frames(  # bytes, resynchronised, checksum verified
+            lambda: open_source(meter.source, meter.serial), Framer(), self._stopping.wait, self._fault
+        ):
+            if self._stopping.is_set():
+                return
+            if frame is not None:
+                self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
+        try:
+            reading = self._decoder.decode(frame, self._clock())
+        except MalformedTelegram as error:
+            self._fault(error)
+            return
+        rows = self._record(reading)  # to the writer's thread: sealed, on disk
+        self._publishing.offer(rows, reading)  # to the publisher's thread: what was consented to
+        self._panel.beat()
+
+    def _record(self, reading: Reading) -> list[Row]:
+        """Into the history, once the gateway has an owner; and onto the page."""
+        recorder = self._recorder()
+        rows = [] if recorder is None else recorder.record(reading)
+        self.live.show(reading, {} if recorder is None else recorder.usage_today())
+        return rows
+
+    def _recorder(self) -> Recorder | None:
+        """None before the claim: without the owner's key there is nothing to seal with."""
+        if self._recording is None:
+            if not self.history.claimed:
+                return None
+            writer = WriterThread(self.history.open_writer(), self._fault)
+            interval = timedelta(seconds=self._config.history.flush_interval_s)
+            self._recording = (self.history.recorder(writer.submit, interval), writer)
+            writer.start()
+        return self._recording[0]
+
+    # --- running -----------------------------------------------------------------------------
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> bool:
+        """Run until `stop`, a signal to stop, or the end of a capture. False: a part of it failed."""
+        if not self.history.claimed:
+            self.setup_code.ensure()
+            log.info("this gateway has no owner yet: claim it on its page, with the setup code")
+        if self.ledger.fault is not None:
+            log.error("%s", self.ledger.fault)
+        threading.excepthook = self._thread_died
+        parts = (self._publishing, self._page, self._control)
+        for part in parts:
+            part.start()
+        housekeeping = threading.Thread(target=self._now_and_then, name="now and then")
+        housekeeping.start()
+        try:
+            notify_systemd("READY=1")
+            on_ready()
+            self._read()
+        finally:
+            self._stopping.set()
+            notify_systemd("STOPPING=1")
+            housekeeping.join()
+            for part in parts:
+                part.stop()
+            self._finish()
+        return not self._failed
+
+    def stop(self) -> None:
+        """End `run`, in an orderly way, within a few seconds."""
+        self._stopping.set()
+
+    def stop_on_signals(self) -> None:
+        """SIGTERM and SIGINT end `run`. Only in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+
+    def _finish(self) -> None:
+        self._panel.close()
+        try:
+            self._publisher.stop()
+            self._disclosures.save()
+        except HistoryError as fault:
+            self._fault(fault)
+        reading = self.live.latest().reading
+        if self._recording is not None:
+            recorder, writer = self._recording
+            if reading is not None:
+                recorder.flush(reading.at)
+            writer.stop()
+
+    def _now_and_then(self) -> None:
+        while not self._stopping.wait(_NOW_AND_THEN_S):
+            notify_systemd("WATCHDOG=1")
+            try:
+                if self.ledger.fault is None:
+                    self.sharing.settle()
+                self._publisher.reconcile()
+            except GatewayError as fault:  # a full disk, as a rule
+                self._fault(fault)
+
+    def _thread_died(self, died: threading.ExceptHookArgs) -> None:
+        log.critical(
+            "the thread %s failed, the gateway stops",
+            died.thread.name if died.thread else "?",
+            exc_info=(died.exc_type, died.exc_value or died.exc_type(), died.exc_traceback),
+        )
+        self._failed = True
+        self._stopping.set()
+
+    def _fault(self, fault: GatewayError) -> None:
+        """Tell of a fault, once in a while; on the page, always."""
+        self.live.note_fault(fault)
+        now, sentence = self._clock(), str(fault)
+        kind = sentence if isinstance(fault, MeterUnavailable) else type(fault).__name__
+        if kind not in self._told or now - self._told[kind] >= _SAME_FAULT_AGAIN:
+            self._told[kind] = now
+            log.warning("%s", sentence)
+
+    def _button_held(self) -> None:
+        """The button at the meter: stop sharing, or start it again."""
+        try:
+            if self.sharing.stopped:
+                self.sharing.start("button")
+            else:
+                self.sharing.stop("button")
+        except GatewayError as error:
+            log.error("%s", error)
+
+    # --- what page and commands can ask --------------------------------------------------------
+
+    def _page_server(self) -> PageServer:
+        settings = self._config.page
+        services = Services(
+            history=self.history,
+            live=self.live,
+            sharing=self.sharing,
+            setup_code=self.setup_code,
+            clock=self._clock,
+            zone=self._config.history.zone,
+        )
+        try:
+            return PageServer(create_app(services, settings), settings)
+        except OSError as error:
+            where = settings.socket or f"{settings.host}:{settings.port}"
+            raise ConfigError(f"the page cannot listen at {where}: {error.strerror or error}") from None
+
+    def _operations(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            "status": lambda _: self.status(),
+            "meter number": lambda _: self.live.meter_number(),
+            "grant": self._grant,
+            "withdraw": lambda asked: self.sharing.withdraw(asked["consent"], "command").id,
+            "stop sharing": lambda _: self.sharing.stop("command"),
+            "start sharing": lambda _: self.sharing.start("command"),
+        }
+
+    def _grant(self, asked: dict[str, Any]) -> dict[str, Any]:
+        consent, credentials = self.sharing.grant(Terms.from_json(asked["terms"]), "command")
+        return {
+            "consent": consent.id,
+            "host": credentials.host,
+            "port": credentials.port,
+            "username": credentials.username,
+            "password": credentials.password,
+            "topic": credentials.topic,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """How the gateway is doing: no reading, no number."""
+        latest = self.live.latest()
+        now = self._clock()
+        return {
+            "claimed": self.history.claimed,
+            "meter": "receiving" if self.live.is_fresh() else "silent",
+            "fault": latest.fault and str(latest.fault),
+            "telegrams": latest.telegrams,
+            "damaged": latest.damaged,
+            "simulated": latest.reading is not None and latest.reading.simulated,
+            "last_telegram_at": latest.received_at and latest.received_at.isoformat(timespec="seconds"),
+            "sharing": self._sharing_status(now),
+            "consents": len(self.ledger.valid(now)),
+            "broker": "connected" if self._publisher.connected else "not connected",
+            "history_waiting": self._recording[1].waiting if self._recording else 0,
+            "history_dropped": self._recording[1].dropped if self._recording else 0,
+        }
+
+    def _sharing_status(self, now: datetime) -> str:
+        if self.ledger.fault is not None:
+            return str(self.ledger.fault)
+        if self.ledger.sharing_stopped:
+            return "stopped"
+        return "on" if self.ledger.valid(now) else "nobody has a consent"
+
+
+def notify_systemd(state: str) -> None:
+    """Tell systemd how the daemon is, where it is run by it (sd_notify's protocol)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
+        notifying.connect("\0" + address[1:] if address.startswith("@") else address)
+        notifying.sendall(state.encode())

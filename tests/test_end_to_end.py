@@ -1,0 +1,207 @@
+"""The whole way with real parts: simulator, pty, gateway, Mosquitto, recipient, commands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from gateway.simulator import Household, SimulatedMeter
+from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, until
+
+
+@contextmanager
+def simulator(link: Path) -> Iterator[subprocess.Popen[bytes]]:
+    started = subprocess.Popen([*COMMAND, "simulate", "--pty", str(link), "--seed", "4"])
+    try:
+        until(link.exists)
+        yield started
+    finally:
+        started.terminate()
+        assert started.wait(10) == 0
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    running = RunningGateway(tmp_path, str(tmp_path / "meter"))
+    running.history.claim(PASSWORD)
+    yield running
+    running.close()
+
+
+def test_a_telegram_goes_from_the_serial_line_to_the_one_who_has_consent(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    with simulator(tmp_path / "meter"):
+        gateway.start()
+        until(lambda: gateway.status()["telegrams"] >= 2)
+        assert gateway.status()["broker"] == "not connected"  # nobody has a consent
+
+        granted = gateway.command(
+            "consent", "grant", "--recipient", "Energy app", "--purpose", "plan the day",
+            "--allow", "power=live", "--interval", "5", "--yes", "--json",
+        )  # fmt: skip
+        consent = json.loads(granted.stdout)
+        topic = f"p1/{consent['username']}/live"
+        with closing(
+            Recipient(
+                gateway.broker_port, consent["username"], consent["password"], consent["topic"], tmp_path
+            )
+        ) as recipient:
+            until(lambda: len(recipient.of(topic)) >= 3, seconds=30)
+            withdrawn_at = time.monotonic()
+            assert gateway.command("consent", "withdraw", consent["consent"]).returncode == 0
+            # The command itself takes most of this time to start.
+            assert recipient.wait_until_gone(10) - withdrawn_at < 5
+
+        arrived = recipient.of(topic)
+        for (earlier, _), (later, _) in pairwise(arrived):
+            assert later - earlier > 4.5  # the meter's seconds are exact, their arrival is not
+        for _, message in arrived:
+            assert message["simulated"] is True
+            assert set(message) == {"timestamp", "simulated", "power_w", "power_import_w", "power_export_w"}
+        until(lambda: gateway.status()["broker"] == "not connected")
+
+        receipt = json.loads(gateway.command("consent", "receipt", consent["consent"]).stdout)
+        assert [event["event"] for event in receipt["events"]] == [
+            "requested",
+            "given",
+            "withdrawn",
+            "cut off",
+        ]
+        assert consent["password"] not in gateway.log()
+
+
+def test_a_line_that_is_cut_off_and_comes_back_is_read_on(gateway: RunningGateway, tmp_path: Path) -> None:
+    gateway.start()
+    until(lambda: "there is no" in gateway.log())
+    with simulator(tmp_path / "meter"):
+        until(lambda: gateway.status()["telegrams"] >= 1)
+    until(lambda: gateway.status()["fault"] is not None)
+    with simulator(tmp_path / "meter"):
+        until(lambda: gateway.status()["fault"] is None, seconds=30)
+
+
+def test_history_is_exported_with_the_owners_password_and_not_without(tmp_path: Path) -> None:
+    line = FedMeter()
+    gateway = RunningGateway(tmp_path, line.address, broker=False)
+    try:
+        gateway.history.claim(PASSWORD)
+        gateway.start()
+        line.accept()
+        begin = datetime(2026, 11, 9, 23, tzinfo=UTC)
+        meter = SimulatedMeter(Household(2), begin)
+        times = [begin + timedelta(minutes=15 * n) for n in range(4 * 24 + 1)]
+        line.send(b"".join(map(meter.bytes_at, times)))
+        until(lambda: gateway.status()["telegrams"] == len(times))
+        gateway.stop()
+
+        words = ("history", "export", "--period", "hour", "--from", "2026-11-10", "--to", "2026-11-10")
+        password = tmp_path / "password"
+        password.write_text(PASSWORD + "\n")
+        exported = gateway.command(*words, "--password-file", str(password), stdin=meter.number + "\n")
+        hours = list(csv.DictReader(io.StringIO(exported.stdout)))
+        assert exported.returncode == 0
+        assert len(hours) == 24
+        used = meter.reading_at(times[-1]).quantities, meter.reading_at(times[0]).quantities
+        registers = ("energy_import_t1_wh", "energy_import_t2_wh")
+        expected = sum(used[0][name] - used[1][name] for name in registers)
+        assert sum(float(hour["import_kwh"]) for hour in hours) == pytest.approx(expected / 1000)
+
+        password.write_text("another password\n")
+        refused = gateway.command(*words, "--password-file", str(password), stdin=meter.number + "\n")
+        assert refused.returncode == 1
+        assert refused.stdout == ""
+        assert refused.stderr.splitlines()[-1].startswith("Meter number")
+        assert "do not open this history together" in refused.stderr
+    finally:
+        gateway.close()
+        line.close()
+
+
+def test_without_a_broker_a_consent_is_refused_in_a_sentence_and_reading_goes_on(tmp_path: Path) -> None:
+    line = FedMeter()
+    gateway = RunningGateway(tmp_path, line.address, broker=False)
+    try:
+        gateway.history.claim(PASSWORD)
+        gateway.start()
+        line.accept()
+        refused = gateway.command(
+            "consent", "grant", "--recipient", "app", "--purpose", "x", "--allow", "gas=day", "--yes"
+        )
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("p1-gateway: the MQTT broker at 127.0.0.1")
+        assert "Traceback" not in refused.stderr
+        meter = SimulatedMeter(Household(2), datetime(2026, 11, 9, 23, tzinfo=UTC))
+        line.send(meter.bytes_at(datetime(2026, 11, 10, 12, tzinfo=UTC)))
+        until(lambda: gateway.status()["telegrams"] == 1)
+    finally:
+        gateway.close()
+        line.close()
+
+
+def test_an_hour_of_telegrams_is_made_and_decoded() -> None:
+    made = subprocess.run(
+        [*COMMAND, "simulate", "--count", "3600", "--speed", "0", "--stdout"],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    decoded = subprocess.run([*COMMAND, "decode"], input=made.stdout, capture_output=True, check=True)
+    readings = [json.loads(text) for text in decoded.stdout.splitlines()]
+    assert len(readings) == 3600
+    assert {reading["simulated"] for reading in readings} == {True}
+    assert decoded.stderr == b""
+
+
+def test_decode_tells_what_it_rejects_and_why(tmp_path: Path) -> None:
+    meter = SimulatedMeter(Household(2), datetime(2026, 11, 9, 23, tzinfo=UTC))
+    telegrams = [meter.bytes_at(datetime(2026, 11, 10, 12, 0, s, tzinfo=UTC)) for s in range(4)]
+    damaged = telegrams[1].replace(b"kWh", b"kVh", 1)
+    stream = b"\x00noise" + telegrams[0] + damaged + telegrams[2][:300] + telegrams[3]
+    decoded = subprocess.run([*COMMAND, "decode"], input=stream, capture_output=True, check=False)
+    assert decoded.returncode == 1
+    assert len(decoded.stdout.splitlines()) == 2
+    told = decoded.stderr.decode().splitlines()
+    assert told[0].startswith("rejected: checksum says")
+    assert told[1] == "rejected: the telegram was cut off after 300 bytes"
+    assert told[2] == "5 bytes belonged to no telegram"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[meter\n", "is not valid TOML"),
+        ('[meter]\nsorce = "x"\n', "did you mean source?"),
+        ("[page]\nport = 99999\n", "page.port must be from 1 to 65535"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_told_in_one_sentence(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(text)
+    run = subprocess.run(
+        [*COMMAND, "run", "--config", str(path)], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert run.returncode == 1
+    assert sentence in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_commands_say_so_when_the_gateway_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(f'[history]\ndata_dir = "{tmp_path}"\ndevice_key = "{tmp_path / "key"}"\n')
+    asked = subprocess.run(
+        [*COMMAND, "status", "--config", str(path)], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert asked.returncode == 1
+    assert asked.stderr == "p1-gateway: the gateway is not running (or uses another data folder)\n"
