@@ -1,0 +1,168 @@
+# ruff: noqa: T201 - printing is what it is for
+"""Figures of this machine, now: each beside a peer or a plain baseline of the same run.
+
+Machines are noisy: rounds of ours and the peer's alternate, and medians are printed.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import sqlite3
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dsmr_parser import telegram_specifications
+from dsmr_parser.parsers import TelegramParser
+
+from gateway.config import MeterConfig
+from gateway.consent import Category, Granularity, Notice, Terms
+from gateway.daemon import Daemon, utc_now
+from gateway.p1 import Decoder, Frame, Framer
+from gateway.simulator import Household, SimulatedMeter
+from tests.ports import free_port
+from tests.running import COMMAND, PASSWORD, RunningGateway, until
+
+START = datetime(2026, 11, 11, 23, tzinfo=UTC)  # a local midnight
+DAY = 86_400
+EVENING = 64_800
+ROUNDS = 7
+DECODED = 300
+
+
+def main() -> None:
+    logging.disable(logging.CRITICAL)
+    meter = SimulatedMeter(Household(1), START)
+    telegrams = [meter.bytes_at(START + timedelta(seconds=EVENING + s)) for s in range(DECODED)]
+    size, version = len(telegrams[0]), platform.python_version()
+    print(f"telegrams: DSMR 5, three phases and gas, {size} bytes each; Python {version}")
+    decoding(telegrams)
+    with tempfile.TemporaryDirectory() as folder:
+        whole_day(Path(folder), meter)
+    with tempfile.TemporaryDirectory() as folder:
+        resident(Path(folder))
+
+
+def decoding(telegrams: list[bytes]) -> None:
+    """Bytes to typed readings, checksum verified, against dsmr-parser on the same telegrams."""
+    texts = [telegram.decode("ascii") for telegram in telegrams]
+    peer = TelegramParser(telegram_specifications.V5)
+    now = utc_now()
+
+    def ours() -> None:
+        framer, decoder = Framer(), Decoder()
+        read = 0
+        for telegram in telegrams:
+            for frame in framer.feed(telegram):
+                assert isinstance(frame, Frame)
+                decoder.decode(frame, now)
+                read += 1
+        assert read == len(telegrams)
+
+    def theirs() -> None:
+        for text in texts:
+            peer.parse(text)
+
+    mine, other = [], []
+    for _ in range(ROUNDS):
+        mine.append(_cpu_us(ours) / len(telegrams))
+        other.append(_cpu_us(theirs) / len(telegrams))
+    ratios = [b / a for a, b in zip(mine, other, strict=True)]
+    print(
+        f"decode: {statistics.median(mine):.1f} µs a telegram, dsmr-parser {statistics.median(other):.1f} µs:"
+        f" {statistics.median(ratios):.0f} times faster (median of {ROUNDS} pairs)"
+    )
+
+
+def whole_day(folder: Path, meter: SimulatedMeter) -> None:
+    """A day of telegrams through the daemon: decoded, sealed, published to a real Mosquitto."""
+    capture = folder / "capture"
+    with capture.open("wb") as file:
+        for second in range(DAY):
+            file.write(meter.bytes_at(START + timedelta(seconds=second)))
+    with closing(RunningGateway(folder, capture.as_uri())) as gateway:
+        gateway.history.claim(PASSWORD)
+        daemon = Daemon(replace(gateway.config, meter=MeterConfig(source=capture.as_uri())))
+        daemon.sharing.grant(_terms(), "bench")
+        until(lambda: daemon.status()["broker"] == "connected")
+        spent = _cpu_us(daemon.run)
+        consents = daemon.sharing.consents()
+        sent = sum(day.messages for consent in consents for day in daemon.sharing.sent(consent.id))
+        on_disk = sum(path.stat().st_size for path in gateway.config.history.data_dir.glob("history.db*"))
+    print(
+        f"the whole way: {spent / DAY:.0f} µs of CPU a telegram, decoded, sealed and published"
+        f" ({DAY} telegrams, {sent} disclosures)"
+    )
+    plain = _plain_table(folder / "plain.db", meter)
+    print(
+        f"on disk: {on_disk / DAY:.2f} bytes a telegram, all in; a plain SQLite table of the same"
+        f" values: {plain / DAY:.2f}, {plain / on_disk:.1f} times as much"
+    )
+
+
+def resident(folder: Path) -> None:
+    """The daemon as it runs: page served, broker connected, a telegram each second."""
+    address = f"127.0.0.1:{free_port()}"
+    with (
+        _simulator("--tcp", address),
+        closing(RunningGateway(folder, f"tcp://{address}")) as gateway,
+    ):
+        gateway.history.claim(PASSWORD)
+        process_id = gateway.start()
+        gateway.ask("grant", terms=_terms().as_json())
+        until(lambda: gateway.status()["broker"] == "connected")
+        for _ in range(20):
+            with urllib.request.urlopen(f"http://127.0.0.1:{gateway.page_port}/") as answer:
+                answer.read()
+        time.sleep(10)
+        status = Path(f"/proc/{process_id}/status").read_text()
+        telegrams = gateway.status()["telegrams"]
+    kib = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    print(f"resident: {kib / 1024:.0f} MiB, page and broker connected, after {telegrams} telegrams")
+
+
+def _plain_table(path: Path, meter: SimulatedMeter) -> int:
+    """The size of what most readers keep: a row a telegram, integer columns."""
+    names = list(meter.reading_at(START).quantities)
+    readings = (meter.reading_at(START + timedelta(seconds=second)) for second in range(DAY))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"CREATE TABLE reading (at INTEGER PRIMARY KEY, {', '.join(names)})")
+        db.executemany(
+            f"INSERT INTO reading VALUES (?{', ?' * len(names)})",  # noqa: S608 - as many as there are columns
+            ((int(reading.at.timestamp()), *reading.quantities.values()) for reading in readings),
+        )
+    return path.stat().st_size
+
+
+def _terms() -> Terms:
+    now = utc_now()
+    grants = {Category.POWER: Granularity.LIVE, Category.ELECTRICITY: Granularity.QUARTER}
+    return Terms("bench", "measure", grants, now, now + timedelta(days=1), Notice("", "en"), 5)
+
+
+@contextmanager
+def _simulator(*options: str) -> Iterator[None]:
+    started = subprocess.Popen([*COMMAND, "simulate", *options], stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        started.terminate()
+        started.wait(20)
+
+
+def _cpu_us(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return (time.process_time() - began) * 1e6
+
+
+if __name__ == "__main__":
+    main()
