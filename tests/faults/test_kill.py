@@ -17,8 +17,11 @@ from gateway.history import Meter, Period
 from gateway.simulator import Household, SimulatedMeter
 from tests.running import PASSWORD, FedMeter, Recipient, RunningGateway, until
 
-START = datetime(2026, 11, 10, 21, 50, tzinfo=UTC)
-TELEGRAMS = 3 * 3600  # over eleven quarters, three hours and a midnight
+# Not at a whole minute: a flush that is due must not be what saves a row.
+START = datetime(2026, 11, 10, 21, 50, 7, tzinfo=UTC)
+FIRST_QUARTER = datetime(2026, 11, 10, 22, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 10, 23, tzinfo=UTC)  # at home
+TELEGRAMS = 3 * 3600  # over twelve quarters, three hours and a midnight
 CHUNK = 60
 KILLS = 4
 
@@ -54,8 +57,11 @@ def test_killed_while_writing_it_loses_no_profile_row_and_at_most_a_minute_of_tr
     meter = SimulatedMeter(Household(5), START)
     chance = random.Random(9)
     chunks = range(0, TELEGRAMS, CHUNK)
-    # One of them at a quarter's end, and with it an hour's and a day's: 22:00 UTC and 23:00 UTC.
-    killed_in = {70 * 60 // CHUNK, *chance.sample(range(2, len(chunks) - 2), KILLS - 1)}
+    # One of them at midnight: the end of a quarter, an hour and a day.
+    killed_in = {
+        int((MIDNIGHT - START).total_seconds()) // CHUNK,
+        *chance.sample(range(2, len(chunks) - 2), KILLS - 1),
+    }
     gateway.start()
     line.accept()
     granted = gateway.command(
@@ -91,11 +97,11 @@ def test_killed_while_writing_it_loses_no_profile_row_and_at_most_a_minute_of_tr
     opened = gateway.unlock(meter.number)
     electricity = Meter(meter.number, "electricity")
     end = START + timedelta(seconds=TELEGRAMS)
-    quarters = [START + timedelta(minutes=10 + 15 * n) for n in range(12)]
+    quarters = [FIRST_QUARTER + timedelta(minutes=15 * n) for n in range(12)]
     for period, boundaries in (
         (Period.QUARTER, quarters),
         (Period.HOUR, [at for at in quarters if at.minute == 0]),
-        (Period.DAY, [datetime(2026, 11, 10, 23, tzinfo=UTC)]),
+        (Period.DAY, [MIDNIGHT]),
     ):
         rows = {
             row.ends_at: row for row in opened.rows(period, START + timedelta(seconds=1), end, electricity)
