@@ -37,6 +37,7 @@ from gateway.p1 import Decoder, Frame, Framer, Reading
 from gateway.page import PageServer, Services, SetupCode, create_app
 from gateway.panel import open_panel
 
+HISTORY_NAME = "history.db"
 _NOW_AND_THEN_S = 5.0
 _SAME_FAULT_AGAIN = timedelta(minutes=10)
 
@@ -53,7 +54,7 @@ class DataFolder:
     def __init__(self, folder: Path, device_key: DeviceKey) -> None:
         self._folder = folder
         self._device_key = device_key
-        self.history = folder / "history.db"
+        self.history = folder / HISTORY_NAME
         self.ledger = folder / "ledger.jsonl"
         self.broker = folder / "broker"
         self.setup_code = folder / "setup-code"
@@ -70,12 +71,15 @@ def control_socket(folder: Path) -> Path:
 def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
     """The data folder, made at the first start with its device key.
 
+    A key that is missing beside a history is not made anew: it is on a stick that is not plugged in.
     Raises ConfigError and DeviceKeyUnusable.
     """
     folder = config.history.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        device_key = DeviceKey.load_or_create(config.history.device_key)
+        begun = (folder / HISTORY_NAME).exists()
+        find = DeviceKey.load if begun else DeviceKey.load_or_create
+        device_key = find(config.history.device_key)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
     return DataFolder(folder, device_key), device_key

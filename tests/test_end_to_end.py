@@ -38,6 +38,19 @@ def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     running.close()
 
 
+@pytest.fixture
+def fed(tmp_path: Path) -> Iterator[tuple[RunningGateway, FedMeter]]:
+    """A running gateway without a broker, and the meter that the test feeds it from."""
+    line = FedMeter()
+    running = RunningGateway(tmp_path, line.address, broker=False)
+    running.history.claim(PASSWORD)
+    running.start()
+    line.accept()
+    yield running, line
+    running.close()
+    line.close()
+
+
 def test_a_telegram_goes_from_the_serial_line_to_the_one_who_has_consent(
     gateway: RunningGateway, tmp_path: Path
 ) -> None:
@@ -91,62 +104,50 @@ def test_a_line_that_is_cut_off_and_comes_back_is_read_on(gateway: RunningGatewa
         until(lambda: gateway.status()["fault"] is None, seconds=30)
 
 
-def test_history_is_exported_with_the_owners_password_and_not_without(tmp_path: Path) -> None:
-    line = FedMeter()
-    gateway = RunningGateway(tmp_path, line.address, broker=False)
-    try:
-        gateway.history.claim(PASSWORD)
-        gateway.start()
-        line.accept()
-        begin = datetime(2026, 11, 9, 23, tzinfo=UTC)
-        meter = SimulatedMeter(Household(2), begin)
-        times = [begin + timedelta(minutes=15 * n) for n in range(4 * 24 + 1)]
-        line.send(b"".join(map(meter.bytes_at, times)))
-        until(lambda: gateway.status()["telegrams"] == len(times))
-        gateway.stop()
+def test_history_is_exported_with_the_owners_password_and_not_without(
+    fed: tuple[RunningGateway, FedMeter], tmp_path: Path
+) -> None:
+    gateway, line = fed
+    begin = datetime(2026, 11, 9, 23, tzinfo=UTC)
+    meter = SimulatedMeter(Household(2), begin)
+    times = [begin + timedelta(minutes=15 * n) for n in range(4 * 24 + 1)]
+    line.send(b"".join(map(meter.bytes_at, times)))
+    until(lambda: gateway.status()["telegrams"] == len(times))
+    gateway.stop()
 
-        words = ("history", "export", "--period", "hour", "--from", "2026-11-10", "--to", "2026-11-10")
-        password = tmp_path / "password"
-        password.write_text(PASSWORD + "\n")
-        exported = gateway.command(*words, "--password-file", str(password), stdin=meter.number + "\n")
-        hours = list(csv.DictReader(io.StringIO(exported.stdout)))
-        assert exported.returncode == 0
-        assert len(hours) == 24
-        used = meter.reading_at(times[-1]).quantities, meter.reading_at(times[0]).quantities
-        registers = ("energy_import_t1_wh", "energy_import_t2_wh")
-        expected = sum(used[0][name] - used[1][name] for name in registers)
-        assert sum(float(hour["import_kwh"]) for hour in hours) == pytest.approx(expected / 1000)
+    words = ("history", "export", "--period", "hour", "--from", "2026-11-10", "--to", "2026-11-10")
+    password = tmp_path / "password"
+    password.write_text(PASSWORD + "\n")
+    exported = gateway.command(*words, "--password-file", str(password), stdin=meter.number + "\n")
+    hours = list(csv.DictReader(io.StringIO(exported.stdout)))
+    assert exported.returncode == 0
+    assert len(hours) == 24
+    used = meter.reading_at(times[-1]).quantities, meter.reading_at(times[0]).quantities
+    registers = ("energy_import_t1_wh", "energy_import_t2_wh")
+    expected = sum(used[0][name] - used[1][name] for name in registers)
+    assert sum(float(hour["import_kwh"]) for hour in hours) == pytest.approx(expected / 1000)
 
-        password.write_text("another password\n")
-        refused = gateway.command(*words, "--password-file", str(password), stdin=meter.number + "\n")
-        assert refused.returncode == 1
-        assert refused.stdout == ""
-        assert refused.stderr.splitlines()[-1].startswith("Meter number")
-        assert "do not open this history together" in refused.stderr
-    finally:
-        gateway.close()
-        line.close()
+    password.write_text("another password\n")
+    refused = gateway.command(*words, "--password-file", str(password), stdin=meter.number + "\n")
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert refused.stderr.splitlines()[-1].startswith("Meter number")
+    assert "do not open this history together" in refused.stderr
 
 
-def test_without_a_broker_a_consent_is_refused_in_a_sentence_and_reading_goes_on(tmp_path: Path) -> None:
-    line = FedMeter()
-    gateway = RunningGateway(tmp_path, line.address, broker=False)
-    try:
-        gateway.history.claim(PASSWORD)
-        gateway.start()
-        line.accept()
-        refused = gateway.command(
-            "consent", "grant", "--recipient", "app", "--purpose", "x", "--allow", "gas=day", "--yes"
-        )
-        assert refused.returncode == 1
-        assert refused.stderr.startswith("p1-gateway: the MQTT broker at 127.0.0.1")
-        assert "Traceback" not in refused.stderr
-        meter = SimulatedMeter(Household(2), datetime(2026, 11, 9, 23, tzinfo=UTC))
-        line.send(meter.bytes_at(datetime(2026, 11, 10, 12, tzinfo=UTC)))
-        until(lambda: gateway.status()["telegrams"] == 1)
-    finally:
-        gateway.close()
-        line.close()
+def test_without_a_broker_a_consent_is_refused_in_a_sentence_and_reading_goes_on(
+    fed: tuple[RunningGateway, FedMeter],
+) -> None:
+    gateway, line = fed
+    refused = gateway.command(
+        "consent", "grant", "--recipient", "app", "--purpose", "x", "--allow", "gas=day", "--yes"
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("p1-gateway: the MQTT broker at 127.0.0.1")
+    assert "Traceback" not in refused.stderr
+    meter = SimulatedMeter(Household(2), datetime(2026, 11, 9, 23, tzinfo=UTC))
+    line.send(meter.bytes_at(datetime(2026, 11, 10, 12, tzinfo=UTC)))
+    until(lambda: gateway.status()["telegrams"] == 1)
 
 
 def test_an_hour_of_telegrams_is_made_and_decoded() -> None:
@@ -195,6 +196,20 @@ def test_a_configuration_that_cannot_be_used_is_told_in_one_sentence(
     assert run.returncode == 1
     assert sentence in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_device_key_that_is_not_plugged_in_is_asked_for_and_not_made_anew(
+    gateway: RunningGateway,
+) -> None:
+    key = gateway.config.history.device_key
+    unplugged = key.rename(key.with_suffix(".elsewhere"))
+    for words in (("run",), ("consent", "list")):
+        told = gateway.command(*words)
+        assert told.returncode == 1
+        assert told.stderr == f"p1-gateway: the device key {key} cannot be read: No such file or directory\n"
+    assert not key.exists()
+    unplugged.rename(key)
+    assert gateway.command("consent", "list").returncode == 0
 
 
 def test_commands_say_so_when_the_gateway_does_not_run(tmp_path: Path) -> None:
