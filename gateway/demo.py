@@ -171,8 +171,8 @@ class Demo:
         """Grant the demo's consent at the first start; one that was withdrawn stays withdrawn."""
         if not self.facts.consent_id:
             consent, credentials = daemon.sharing.grant(demo_terms(utc_now()), "demo")
-            self._note(consent_id=consent.id)
             self._write_recipient(credentials)
+            self._note(consent_id=consent.id)
         else:
             self._write_port()
         self.facts.save(self._facts_path)
