@@ -124,16 +124,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def device_key() -> DeviceKey:
-    return DeviceKey(bytes(range(32)))
-
-
-@pytest.fixture
 def start_gateway(tmp_path: Path, device_key: DeviceKey, clock: Clock) -> Iterator[Callable[..., Gateway]]:
     """Starts a gateway on this port; a second one goes on where the first was stopped."""
     started: list[Gateway] = []

@@ -13,16 +13,6 @@ from tests.made_up import Clock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def device_key() -> DeviceKey:
-    return DeviceKey(bytes(range(32)))
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.jsonl"
 
