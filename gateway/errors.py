@@ -24,6 +24,41 @@ class MeterUnavailable(GatewayError):
     """The line to the meter cannot be opened or was lost."""
 
 
+class SeveralPorts(MeterUnavailable):
+    """`ports` are their paths."""
+
+    def __init__(self, ports: list[str], names: list[str]) -> None:
+        self.ports = ports
+        listed = ", ".join(
+            f"{path} ({name})" if name else path for path, name in zip(ports, names, strict=True)
+        )
+        super().__init__(
+            f"there are several serial ports, and only you know which one the P1 cable is at: {listed}. "
+            f'Write the right one under [meter] in the configuration, as source = "{ports[0]}"'
+        )
+
+
+class WrongSpeed(MeterUnavailable):
+    """No telegram comes at this setting: the line is opened anew with the next one."""
+
+    def __init__(self, setting: str, following: str, *, silent: bool) -> None:
+        self.silent = silent
+        what = "nothing comes from the meter" if silent else "what comes from the meter makes no sense"
+        super().__init__(f"{what} at {setting}: {following} is tried")
+
+
+class KeyFileUnusable(GatewayError):
+    """The file with the meter's key is missing, open to everybody, or holds no key."""
+
+
+class MeterNumberMissing(GatewayError):
+    def __init__(self) -> None:
+        super().__init__(
+            "the meter does not send its number, so nothing is kept of its telegrams: write the number on"
+            " the meter's front into the configuration, as number under [meter]"
+        )
+
+
 class TelegramError(GatewayError):
     """A telegram that is not used; the next one is."""
 
@@ -53,6 +88,62 @@ class TelegramTooLong(TelegramError):
 class MalformedTelegram(TelegramError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the telegram cannot be read: {reason}")
+
+
+class EncryptedWithoutKey(TelegramError):
+    def __init__(self) -> None:
+        super().__init__(
+            "the telegram is encrypted: put the meter's key, which the grid operator gives you, "
+            "into the configuration"
+        )
+
+
+class EncryptionKeyWrong(TelegramError):
+    def __init__(self) -> None:
+        super().__init__("the encryption key does not fit this meter: check it in the configuration")
+
+
+class AuthenticationKeyWrong(TelegramError):
+    def __init__(self) -> None:
+        super().__init__(
+            "the encryption key fits this meter, the authentication key does not: "
+            "check it in the configuration"
+        )
+
+
+class EncryptedTelegramDamaged(TelegramError):
+    def __init__(self) -> None:
+        super().__init__("the encrypted telegram was damaged on its way: check cable and power supply")
+
+
+class SecurityUnsupported(TelegramError):
+    def __init__(self, control: int) -> None:
+        super().__init__(
+            f"the telegram's security control {control:02X} is not supported: "
+            "only 30 is, encrypted and authenticated with suite 0"
+        )
+
+
+class FrameReplayed(TelegramError):
+    def __init__(self) -> None:
+        super().__init__(
+            "an encrypted telegram came a second time or too late and is not used: "
+            "if the meter was reset, restart the gateway"
+        )
+
+
+class MeterKeyUnusable(GatewayError):
+    """`which` is "encryption" or "authentication"; the key itself is never told."""
+
+    def __init__(self, which: str, reason: str) -> None:
+        super().__init__(f"the meter's {which} key cannot be used: {reason}")
+
+
+class ImplausibleReading(TelegramError):
+    def __init__(self) -> None:
+        super().__init__(
+            "a reading that the telegrams around it contradict was left out: check cable and power supply"
+        )
 
 
 # --- history ---------------------------------------------------------------------------------
@@ -87,6 +178,14 @@ class PasswordTooShort(HistoryError):
 
 class DeviceKeyUnusable(HistoryError):
     """The device key is missing or is not a device key."""
+
+
+class RegistersBeganAnew(HistoryError):
+    def __init__(self) -> None:
+        super().__init__(
+            "a meter's registers jumped or began anew, and the telegrams after that confirm it:"
+            " usage is counted from there (was the meter replaced?)"
+        )
 
 
 class SealBroken(HistoryError):

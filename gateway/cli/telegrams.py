@@ -15,10 +15,12 @@ from typing import BinaryIO
 
 import click
 
+from gateway import config
 from gateway.cli.options import parsed_time
 from gateway.daemon import utc_now
 from gateway.errors import GatewayError, TelegramError
-from gateway.p1 import Decoder, Frame, Framer
+from gateway.meter import read_key
+from gateway.p1 import Decoder, Decryptor, Frame, Framer, MeterClock, MeterKey
 from gateway.p1.reading import as_json
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator import line as simulated_line
@@ -78,12 +80,22 @@ def _line(pty: Path | None, tcp: str | None) -> simulated_line.Line:
 
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
-def decode(file: BinaryIO) -> None:
+@click.option("--key-file", default="", metavar="FILE", help="The meter's key, as meter.key_file has it.")
+@click.option("--key", metavar="HEX", help="The meter's key itself: for trying out, since others may see it.")
+@click.option(
+    "--authentication-key", metavar="HEX", default="", help="With --key, where it is not Luxembourg's."
+)
+@click.option("--timezone", default=config.HistoryConfig().timezone, show_default=True, help="The home's.")
+def decode(file: BinaryIO, key_file: str, key: str | None, authentication_key: str, timezone: str) -> None:
     """Read telegrams from FILE or standard input; print each as a JSON object on a line.
 
     What is rejected is told on stderr, and makes the exit status 1.
     """
-    framer, decoder = Framer(), Decoder()
+    if authentication_key and not key:
+        raise click.UsageError("--authentication-key goes with --key")
+    meter_key = MeterKey.parse(key, authentication_key) if key else read_key(key_file)
+    framer = Framer(Decryptor(meter_key))
+    decoder = Decoder(MeterClock(config.HistoryConfig(timezone=timezone).zone))
     rejected = 0
     for found in _found(file, framer):
         try:

@@ -29,9 +29,9 @@ QUANTITIES: Mapping[Category, frozenset[str]] = {
         + [f"power_{way}_{end}_w" for way in ("import", "export") for end in ("max", "min")]
     ),
     Category.PHASES: frozenset(_PHASE_QUANTITIES),
-    Category.DEMAND: frozenset(["demand_w"]),
+    Category.DEMAND: frozenset(["demand_w", "demand_current_quarter_w", "demand_max_month_w"]),
     Category.QUALITY: frozenset(
-        ["failures_any", "failures_long"]
+        ["failures_any", "failures_long", "frequency_mhz"]
         + [f"{what}_{phase}" for what in ("sags", "swells") for phase in ("l1", "l2", "l3")]
     ),
 }

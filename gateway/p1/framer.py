@@ -1,10 +1,11 @@
-"""Frames: the bytes of one telegram, cut out of whatever the port delivers.
+"""Frames: the bytes of one telegram, cut out of whatever the port delivers, plain or encrypted.
 
 Bytes in, frames out: no port, no clock, no logging. Little more than MAX_FRAME bytes are ever
-held; a longer telegram is dropped and reported, and the search starts again at the next "/".
-How the bytes were divided into chunks makes no difference to what comes out.
+held; a longer telegram is dropped and reported, and the search starts again at the next
+beginning. How the bytes were divided into chunks makes no difference to what comes out: each
+decision is taken at the first byte that allows it, and no byte behind it changes it.
 
-Source: DSMR P1 5.0.2, sections 5.12 and 6.2; CRC-16/ARC over "/" through "!".
+Source: DSMR P1 5.0.2, sections 5.12 and 6.2. For encrypted frames see `cipher`.
 """
 
 from __future__ import annotations
@@ -12,37 +13,71 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from fastcrc import crc16
+from typing import NamedTuple
 
 from gateway.errors import (
-    ChecksumMismatch,
     ChecksumMissing,
+    MalformedTelegram,
     TelegramCut,
     TelegramError,
     TelegramTooLong,
 )
+from gateway.p1 import cipher
+from gateway.p1.checksum import START, checksum, fault, needs_checksum, split
+from gateway.p1.cipher import HALF_HEADER, HEADER, Decryptor, EncryptedFrame
 
 MAX_FRAME = 8 * 1024
-
-# A telegram begins with "/" and the three letters of its manufacturer.
-_START = re.compile(rb"/[A-Za-z]{3}")
-# Another telegram's beginning at the start of a line: the one before it was cut.
-_CUT = re.compile(rb"/(?<=[\n\x00\xff]/)[A-Za-z]{3}")
-# Meters send one to four hexadecimal digits, or none before DSMR 4; fewer than four need a
-# byte behind them to show that they are all.
-_END = re.compile(rb"!([0-9A-Fa-f]{4}|[0-9A-Fa-f]{0,3}(?=[\r\n\x00\xff/]))")
-_LONGEST_TOKEN = 5
-_HALF_START = re.compile(rb"/[A-Za-z]{0,2}\Z")
 _SLICE = 1024
-_VERSIONS_WITH_CHECKSUM = (b"\n1-3:0.2.8(", b"\n0-0:96.1.4(")
+
+# A beginning, or the first bytes of one at the end of what has arrived.
+_BEGINNING = re.compile(
+    rb"(?P<whole>%b|%b)|/[A-Za-z]{0,2}\Z|%b" % (START.pattern, HEADER.pattern, HALF_HEADER.pattern), re.DOTALL
+)
+# What may end a plain telegram, or the first bytes of such a mark at the end of what has arrived:
+# - Its "!": meters send one to four hexadecimal digits behind it, or none before DSMR 4; fewer
+#   than four need a byte behind them to show that they are all.
+# - Another beginning at the start of a line: the telegram before it was cut or has no end.
+# - 0xDB. In the first line, which is ASCII, it shows that no telegram began here.
+_MARK = re.compile(
+    rb"!(?P<digits>[0-9A-Fa-f]{4}|[0-9A-Fa-f]{0,3}(?=[\r\n\x00\xff/]))"
+    rb"|(?<=[\n\x00\xff])(?P<cut>%b|%b)"
+    rb"|(?P<half>![0-9A-Fa-f]{0,3}\Z|(?<=[\n\x00\xff])(?:/[A-Za-z]{0,2}\Z|%b))"
+    rb"|(?P<foreign>\xdb)" % (START.pattern, HEADER.pattern, HALF_HEADER.pattern),
+    re.DOTALL,
+)
+_FIRST_BYTES = (b"!", b"/", b"\xdb")
+_LONGEST_MARK = cipher.LONGEST_HEADER + 1
+# A beginning inside a telegram whose bytes are not as they were sent: a header line to its end,
+# since three letters behind a "/" alone stand in every thirtieth encrypted telegram by chance.
+_WITHIN = re.compile(rb"%b[ -'*-~]{0,80}\r?\n|%b" % (START.pattern, HEADER.pattern), re.DOTALL)
+_HALF_WITHIN = re.compile(
+    rb"/(?:[A-Za-z]{0,2}|[A-Za-z]{3}[ -'*-~]{0,80}\r?)\Z|%b" % HALF_HEADER.pattern, re.DOTALL
+)
+_FIRST_LINE = re.compile(rb"[ -~]*\r?\n")
+_LINE_KIND = re.compile(rb"^[^(\r\n]*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The bytes of one telegram, "/" through "!". Its checksum, where it has one, was right."""
+    """The bytes of one telegram, "/" through "!". Its checksum, where it has one, was right.
+
+    Of the few meters that send no end, "/" through the last line's end. `encrypted`: it was
+    sent encrypted, and its tag was right too.
+    """
 
     body: bytes
+    encrypted: bool = False
+
+
+class _Step(NamedTuple):
+    """The first `length` bytes held are done with, and were `found`; None: they were noise.
+
+    `shape` is that of a telegram without an end; see `_shape`.
+    """
+
+    length: int
+    found: Frame | TelegramError | None
+    shape: bytes | None = None
 
 
 class Framer:
@@ -52,9 +87,11 @@ class Framer:
     the order of the stream. `noise` counts the bytes that belonged to no telegram.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, decryptor: Decryptor | None = None) -> None:
+        self._decryptor = decryptor or Decryptor(None)
         self._held = bytearray()
-        self._scanned = 1  # no cut and no end of the held telegram begins before this index
+        self._scanned = 1  # what ends the held telegram does not begin before this index
+        self._shape: bytes | None = None  # of the telegram before, when it had no end
         self.noise = 0
 
     @property
@@ -63,59 +100,105 @@ class Framer:
         return len(self._held)
 
     def feed(self, chunk: bytes) -> Iterator[Frame | TelegramError]:
+        if not self._held and (frame := _whole(chunk)):
+            self._shape = None
+            yield frame
+            return
         # Fed in slices, so that what is held stays near the cap whatever the chunk's size.
         for offset in range(0, len(chunk), _SLICE):
             self._held += chunk[offset : offset + _SLICE]
             while self._find_start():
-                found = self._next()
-                if found is None:
+                step = self._plain() if self._held[0] == ord("/") else self._encrypted()
+                if step is None:
                     break
-                yield found
+                if step.found is None:
+                    self._drop_noise(step.length)
+                else:
+                    self._drop(step.length)
+                    self._shape = step.shape
+                    yield step.found
 
     def cut(self) -> TelegramCut | None:
-        """The line ended: forget the unfinished telegram, and return it as an error."""
+        """The line ended: forget the unfinished telegram, and return it as an error.
+
+        A caller with a clock may also call it once the line has been silent for longer than a
+        minute. It need not: the next telegram's bytes show that this one is unfinished. Called
+        between two telegrams, it makes a meter without ends start over each time.
+        """
+        self._shape = None
         unfinished = len(self._held)
-        began = _START.match(self._held) is not None
-        if began:
+        if self._find_start():
+            unfinished = len(self._held)
             self._drop(unfinished)
             return TelegramCut(unfinished)
         self._drop_noise(unfinished)
         return None
 
     def _find_start(self) -> bool:
-        """Drop what precedes the next "/"; True when a telegram's beginning is held."""
-        start = _START.search(self._held)
-        kept = start or _HALF_START.search(self._held)
-        self._drop_noise(len(self._held) if kept is None else kept.start())
-        return start is not None
+        """Drop what precedes the next beginning; True when that is held in whole."""
+        if self._scanned > 1:  # it was found before
+            return True
+        start = _BEGINNING.search(self._held)
+        whole = start is not None and start["whole"] is not None
+        if start is None or start.start():
+            self._drop_noise(len(self._held) if start is None else start.start())
+        return whole
 
-    def _next(self) -> Frame | TelegramError | None:
-        """The telegram at the start of what is held; None when its end is still to come."""
+    def _plain(self) -> _Step | None:
+        """What the plain telegram held first is; None when that is still to come."""
+        mark = self._mark()
+        if mark is None and len(self._held) < MAX_FRAME + _LONGEST_MARK:
+            return None
+        if mark is None or mark.start() >= MAX_FRAME:
+            body = bytes(self._held[:MAX_FRAME])
+            return _begun_within(body) or _Step(MAX_FRAME, TelegramTooLong(MAX_FRAME))
+        if mark.lastgroup == "foreign":
+            return _Step(mark.start(), None)
+        body = bytes(self._held[: mark.start()])
+        if mark.lastgroup == "cut":
+            return _begun_within(body) or _without_end(body, self._shape)
+        return _ended(body + b"!", mark["digits"])
+
+    def _mark(self) -> re.Match[bytes] | None:
+        """What ends the plain telegram held first; None while that is not certain."""
+        held = self._held
         while True:
-            end = _END.search(self._held, self._scanned)
-            cut = _CUT.search(self._held, self._scanned, end.start() if end else len(self._held))
-            token = cut or end
-            if token is None and len(self._held) < MAX_FRAME + _LONGEST_TOKEN:
-                self._scanned = max(1, len(self._held) - _LONGEST_TOKEN + 1)
+            first = [at for byte in _FIRST_BYTES if (at := held.find(byte, self._scanned)) >= 0]
+            mark = _MARK.search(held, min(first)) if first else None
+            self._scanned = mark.start() if mark else len(held)
+            if mark is None or mark.lastgroup == "half":
                 return None
-            if token is None or token.start() >= MAX_FRAME:
-                self._drop(MAX_FRAME)
-                return TelegramTooLong(MAX_FRAME)
-            if token is cut:
-                self._drop(token.start())
-                return TelegramCut(token.start())
-            body = bytes(self._held[: token.start() + 1])
-            fault = _fault(body, token[1])
-            # Another one may have begun within a line: behind noise that looked like a beginning,
-            # or where this one was cut.
-            again = _START.search(body, 1) if isinstance(fault, ChecksumMismatch) else None
-            if again is None:
-                self._drop(token.end())
-                return fault or Frame(body)
-            if b"\n" in body[: again.start()]:
-                self._drop(again.start())
-                return TelegramCut(again.start())
-            self._drop_noise(again.start())
+            if mark.lastgroup != "foreign" or held.find(b"\n", 0, mark.start()) < 0:
+                return mark
+            self._scanned += 1
+
+    def _encrypted(self) -> _Step | None:
+        """What the encrypted frame held first is; None when that is still to come."""
+        held = self._held
+        header = HEADER.match(held)
+        if header is None:
+            raise AssertionError("an encrypted frame begins with its header")
+        end = cipher.end_of(header)
+        # The same meter's next frame, title and all: this one lost bytes or states a wrong length.
+        again = held.find(held[: cipher.TITLE_END], max(header.end(), self._scanned), end)
+        if again >= 0:
+            # Where several meters share a line, another one's telegram may stand in between.
+            within = _WITHIN.search(held, 1, again)
+            length = within.start() if within else again
+            return _Step(length, TelegramCut(length))
+        if len(held) < end:
+            self._scanned = max(1, len(held) - cipher.TITLE_END + 1)
+            return None
+        raw = bytes(held[:end])
+        try:
+            return _Step(end, _decrypted(self._decryptor.open(EncryptedFrame.parse(raw))))
+        except TelegramError as wrong:
+            # Not verified, nor is its length: another one may have begun in it, or at its very end.
+            within = _WITHIN.search(raw, 1)
+            if within:
+                return _Step(within.start(), TelegramCut(within.start()))
+            half = _HALF_WITHIN.search(raw, 1)
+            return _Step(half.start() if half else end, wrong)
 
     def _drop_noise(self, count: int) -> None:
         self.noise += len(self._held[:count].translate(None, b"\r\n\x00\xff"))
@@ -126,16 +209,74 @@ class Framer:
         self._scanned = 1
 
 
-def checksum(body: bytes) -> int:
-    """CRC-16/ARC of a telegram's bytes, "/" through "!"."""
-    return crc16.arc(body)
-
-
-def _fault(body: bytes, digits: bytes) -> TelegramError | None:
-    if digits:
-        stated, computed = int(digits, 16), checksum(body)
-        return None if stated == computed else ChecksumMismatch(stated, computed)
-    # Without this rule, a DSMR 4 or 5 telegram that lost its checksum would pass as a DSMR 3 one.
-    if any(version in body for version in _VERSIONS_WITH_CHECKSUM):
-        return ChecksumMissing()
+def _whole(chunk: bytes) -> Frame | None:
+    """The short way for a telegram that comes in one piece; None for all that is out of the ordinary."""
+    end = chunk.find(b"!") + 1
+    if (
+        chunk.startswith(b"/")
+        and len(chunk) == end + len(b"FFFF\r\n")
+        and chunk.endswith(b"\r\n")
+        and end <= MAX_FRAME
+        and chunk[1:4].isalpha()
+        and chunk.find(b"/", 1) < 0
+        and chunk.find(b"\xdb") < 0
+    ):
+        body = chunk[:end]
+        if chunk[end : end + 4].upper() == b"%04X" % checksum(body):
+            return Frame(body)
     return None
+
+
+def _decrypted(text: bytes) -> Frame | TelegramError:
+    """The telegram that a verified frame held."""
+    body, digits = split(text) or (b"", b"")
+    if not body:
+        return MalformedTelegram("what was encrypted is not one complete telegram")
+    if not digits:
+        return ChecksumMissing()
+    return fault(body, digits) or Frame(body, encrypted=True)
+
+
+def _ended(body: bytes, digits: bytes) -> _Step:
+    """A plain telegram with its end, checksum or not."""
+    end = len(body) + len(digits)
+    wrong = fault(body, digits)
+    if digits and wrong is None:
+        return _Step(end, Frame(body))
+    if wrong is None and not _FIRST_LINE.match(body):
+        # Bytes of an encrypted telegram, more likely, which begin and end like this by chance.
+        wrong = MalformedTelegram("its first line is not text")
+    # Without a checksum too: two halves must not pass as one.
+    return _begun_within(body) or _Step(end, wrong or Frame(body))
+
+
+def _begun_within(body: bytes) -> _Step | None:
+    """Where another telegram began in one that is not known to be as it was sent.
+
+    It may have begun within a line: behind noise that looked like a beginning, or where this
+    one was cut.
+    """
+    again = _WITHIN.search(body, 1)
+    if again is None:
+        return None
+    length = again.start()
+    return _Step(length, TelegramCut(length) if b"\n" in body[:length] else None)
+
+
+def _without_end(body: bytes, shape_before: bytes | None) -> _Step:
+    """A telegram that another one's beginning ended, at the start of a line.
+
+    Some meters without a checksum send no end at all (Iskra MT382). Once may be chance, so it is
+    taken only when the telegram before had the same lines and no end either.
+    """
+    shape = _shape(body)
+    complete = shape is not None and shape == shape_before
+    return _Step(len(body), Frame(body) if complete else TelegramCut(len(body)), shape)
+
+
+def _shape(body: bytes) -> bytes | None:
+    """Header and codes of a telegram without an end; None when it was cut or should have one."""
+    text = body.rstrip(b"\r\n\x00\xff")
+    if not text.endswith(b")") or b"\n" not in body[len(text) :] or needs_checksum(body):
+        return None
+    return b"\n".join(_LINE_KIND.findall(text))

@@ -1,7 +1,7 @@
 """Telegrams: a frame's lines, as OBIS codes and their bracketed values. Read and written here.
 
 A line ends where its brackets end, not at the end of the text line: DSMR 2 and 3 break some lines.
-What a value means is not asked here (see `reading`). Source: DSMR P1 5.0.2, section 6.2.
+What a value means is not asked here (see `meaning`). Source: DSMR P1 5.0.2, section 6.2.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import MalformedTelegram
-from gateway.p1.framer import Frame, checksum
+from gateway.p1.checksum import checksum
+from gateway.p1.framer import Frame
 
-LINE = re.compile(r"(\d+-\d+:[\d.:*]+)(\([^()]*+\)(?:\s*+\([^()]*+\))*+)")
+# Lithuanian meters send some values in double brackets.
+_VALUE = r"\((?:\([^()]*+\)|[^()]*+)\)"
+LINE = re.compile(rf"^[ \t\x00\xff]*+(\d+-\d+:[\d.:*]+)({_VALUE}(?:\s*+{_VALUE})*+)", re.MULTILINE)
+_CODE = re.compile(r"\d+-\d+:[\d.]+")
 
 
 Line = tuple[str, str]
@@ -21,10 +25,14 @@ Line = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Telegram:
-    """`header` is the identification line without its "/": manufacturer, baud digit, model."""
+    """`header` is the identification line without its "/": manufacturer, baud digit, model.
+
+    `broken` holds the text lines that are none: damaged before the meter made its checksum.
+    """
 
     header: str
     lines: tuple[Line, ...]
+    broken: tuple[str, ...] = ()
 
 
 def parse(frame: Frame) -> Telegram:
@@ -33,12 +41,18 @@ def parse(frame: Frame) -> Telegram:
     Text is taken as Latin-1: some meters send bytes above 0x7F in messages.
     Raises MalformedTelegram when no line can be read.
     """
-    text = frame.body.decode("latin-1")
-    header = text[1:].split("\n", 1)[0].rstrip("\r")
+    header, _, text = frame.body.decode("latin-1")[1:-1].partition("\n")
     lines = tuple(LINE.findall(text))
     if not lines:
         raise MalformedTelegram("it has no line with an OBIS code")
-    return Telegram(header, lines)
+    between = (part.strip("\r\x00\xff \t") for part in LINE.sub("", text).split("\n"))
+    return Telegram(header.rstrip("\r"), lines, tuple(part for part in between if part))
+
+
+def code_in(broken: str) -> str:
+    """The code that a broken line begins with; empty when there is none."""
+    found = _CODE.match(broken)
+    return found[0] if found else ""
 
 
 def serialize(telegram: Telegram) -> bytes:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from gateway.history import Usage
 from gateway.live import Snapshot
 from gateway.p1 import MBusReading, Reading
+from gateway.p1.country import TARIFF_NAMES
 from gateway.page.figures import UNKNOWN, ampere, cubic_metre, kwh, moment, power, second, volt
 from gateway.page.sentences import sentence
 from gateway.page.services import here
@@ -70,7 +71,7 @@ def _texts(reading: Reading, used: Mapping[str, int]) -> dict[str, str]:
         "gas_today": cubic_metre(today.gas_litre),
         "gas_register": UNKNOWN if gas is None else cubic_metre(gas.register),
         "gas_at": "" if gas is None else moment(gas.captured_at),
-        "tariff": UNKNOWN if tariff is None else _("Tariff %(number)s", number=tariff),
+        "tariff": UNKNOWN if tariff is None else _tariff(reading.country, tariff),
     }
     for number, phase in enumerate(reading.phases, start=1):
         exported = phase.power_export_w or 0
@@ -80,8 +81,18 @@ def _texts(reading: Reading, used: Mapping[str, int]) -> dict[str, str]:
     return texts
 
 
+def _tariff(country: str | None, number: int) -> str:
+    """What the tariff is called where the meter is; its number where that is not established."""
+    name = TARIFF_NAMES.get(country or "", {}).get(number)
+    if name == "low":
+        return str(_("Low tariff"))
+    return str(_("Normal tariff")) if name == "normal" else str(_("Tariff %(number)s", number=number))
+
+
 def _gas(reading: Reading) -> MBusReading | None:
-    return next((device for device in reading.mbus if device.commodity == "gas"), None)
+    """After a replacement the old one may stay on its channel: the one that was read last counts."""
+    found = (device for device in reading.mbus if device.commodity == "gas")
+    return max(found, key=lambda device: device.captured_at, default=None)
 
 
 def _problem(snapshot: Snapshot) -> str:

@@ -17,13 +17,16 @@ from gateway.errors import (
     GatewayError,
     LedgerBroken,
     MalformedTelegram,
+    MeterNumberMissing,
     MeterUnavailable,
     NotClaimed,
     PasswordTooShort,
     SealBroken,
+    SeveralPorts,
     StateUnusable,
     TelegramCut,
     TelegramTooLong,
+    WrongSpeed,
 )
 from gateway.page.throttle import TooManyTries
 
@@ -46,6 +49,15 @@ _SENTENCES: dict[type[GatewayError], str] = {
     BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
     LedgerBroken: N_("The register of consents was altered."),
     MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),
+    SeveralPorts: N_(
+        "This machine has several serial ports, and only you know which one the meter is at: the command "
+        "p1-gateway doctor lists them and says what to write into the configuration."
+    ),
+    WrongSpeed: N_("The meter is not understood yet: the gateway tries another speed of the line."),
+    MeterNumberMissing: N_(
+        "The meter does not send its number, so nothing is kept: write the number on the meter's front "
+        "into the configuration of the gateway."
+    ),
     ChecksumMismatch: _DAMAGED,
     ChecksumMissing: _DAMAGED,
     TelegramCut: _DAMAGED,

@@ -12,32 +12,21 @@ from random import Random
 from types import MappingProxyType
 
 from gateway.p1 import MBusReading, Reading
-from gateway.p1.obis import BY_QUANTITY
-from gateway.p1.reading import SIMULATOR_MODEL, text_hex, time_text, value_text
-from gateway.p1.telegram import Line, Telegram, serialize
+from gateway.p1.telegram import Telegram
 from gateway.simulator import gas
+from gateway.simulator.dialects import DSMR_5, Dialect, telegram, telegram_bytes, told
 from gateway.simulator.household import LOCAL, Day, Household, Phases
 
-HEADER = rf"XYZ5\{SIMULATOR_MODEL}"
 _LOW, _NORMAL = 1, 2
 _NORMAL_FROM, _NORMAL_UNTIL = 7, 23  # hours of a working day
 _SATURDAY = 5
-_GAS_CHANNEL, _GAS_TYPE = 1, 3
+_GAS_CHANNEL = 1
 _WS_PER_WH = 3600
-_EMPTY = "()"
+_FREQUENCY_MHZ = 50_000
 
-# A telegram's lines in the order of the standard's example: quantities of the OBIS table, and
-# two lines that a meter with nothing to tell sends empty.
-_ORDER = (
-    "version", "time", "meter_number",
-    "energy_import_t1_wh", "energy_import_t2_wh", "energy_export_t1_wh", "energy_export_t2_wh",
-    "tariff", "power_import_w", "power_export_w", "failures_any", "failures_long", "1-0:99.97.0",
-    "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3", "0-0:96.13.0",
-    "voltage_l1_mv", "voltage_l2_mv", "voltage_l3_mv", "current_l1_ma", "current_l2_ma", "current_l3_ma",
-    "power_import_l1_w", "power_import_l2_w", "power_import_l3_w",
-    "power_export_l1_w", "power_export_l2_w", "power_export_l3_w",
+_COUNTERS = (
+    "failures_any", "failures_long", "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
 )  # fmt: skip
-_UNKNOWN: tuple[Line, ...] = (("1-0:99.97.0", _EMPTY), ("0-0:96.13.0", _EMPTY))
 
 
 class SimulatedMeter:
@@ -46,7 +35,8 @@ class SimulatedMeter:
     Times are taken to the whole second. Raises ValueError for a time before that day.
     """
 
-    def __init__(self, household: Household, origin: datetime) -> None:
+    def __init__(self, household: Household, origin: datetime, dialect: Dialect = DSMR_5) -> None:
+        self.dialect = dialect
         chance = Random(f"{household.seed}/meter")
         self.number = f"E0000{chance.randrange(10**12):012d}"
         self.gas_number = f"G0000{chance.randrange(10**12):012d}"
@@ -56,12 +46,23 @@ class SimulatedMeter:
         # What the registers held at the beginning of each day: import t1, t2, export t1, t2
         # in W·s, then gas in ml.
         self._registers = [tuple(chance.randrange(10**10, 3 * 10**10) for _ in range(5))]
-        counted = (name for name in _ORDER if name.startswith(("failures", "sags", "swells")))
-        self._quality = {name: chance.randint(0, 9) for name in counted}
+        self._quality = {name: chance.randint(0, 9) for name in _COUNTERS}
         self._quality["failures_long"] = self._quality["failures_any"] // 2
 
     def reading_at(self, at: datetime) -> Reading:
         """What decoding the telegram of this instant gives."""
+        return told(self.dialect, self._known_at(at))
+
+    def telegram_at(self, at: datetime) -> Telegram:
+        """The telegram of this instant."""
+        return telegram(self.dialect, self._known_at(at))
+
+    def bytes_at(self, at: datetime) -> bytes:
+        """The bytes that the meter sends at this instant."""
+        return telegram_bytes(self.dialect, self._known_at(at))
+
+    def _known_at(self, at: datetime) -> Reading:
+        """All that the meter knows at this instant, whatever its dialect has words for."""
         at = at.astimezone(UTC).replace(microsecond=0)
         day = self._day_of(at)
         second = int(at.timestamp()) - day.begins
@@ -70,6 +71,9 @@ class SimulatedMeter:
         t1_in, t2_in, t1_out, t2_out = (energy // _WS_PER_WH for energy in energies)
         net = sum(powers)
         quantities = {
+            "energy_import_wh": t1_in + t2_in,
+            "energy_export_wh": t1_out + t2_out,
+            "energy_combined_wh": t1_in + t2_in + t1_out + t2_out,
             "energy_import_t1_wh": t1_in,
             "energy_import_t2_wh": t2_in,
             "energy_export_t1_wh": t1_out,
@@ -77,6 +81,7 @@ class SimulatedMeter:
             "tariff": _tariff(day, second),
             "power_import_w": max(net, 0),
             "power_export_w": max(-net, 0),
+            "frequency_mhz": _FREQUENCY_MHZ,
             **self._quality,
             **_phases(powers, day, second),
         }
@@ -84,39 +89,12 @@ class SimulatedMeter:
         gas_meter = MBusReading(_GAS_CHANNEL, "gas", self.gas_number, captured_at, gas_ml // 1000)
         return Reading(
             at=at,
-            model=HEADER,
+            model=self.dialect.header,
             meter_number=self.number,
-            version="50",
+            version=self.dialect.version,
             quantities=MappingProxyType(quantities),
             mbus=(gas_meter,),
-            unknown=_UNKNOWN,
         )
-
-    def telegram_at(self, at: datetime) -> Telegram:
-        """The telegram of this instant."""
-        reading = self.reading_at(at)
-        summer = bool(reading.at.astimezone(LOCAL).dst())
-        own = {
-            "version": "(50)",
-            "time": f"({time_text(reading.at, summer)})",
-            "meter_number": f"({text_hex(self.number)})",
-        }
-        lines: list[Line] = []
-        for name in _ORDER:
-            row = BY_QUANTITY.get(name)
-            if row is None:
-                lines.append((name, _EMPTY))
-            elif name in own:
-                lines.append((row.code, own[name]))
-            else:
-                lines.append((row.code, value_text(row, reading.quantities[name])))
-        for device in reading.mbus:
-            lines += _device_lines(device, summer)
-        return Telegram(HEADER, tuple(lines))
-
-    def bytes_at(self, at: datetime) -> bytes:
-        """The bytes that the meter sends at this instant."""
-        return serialize(self.telegram_at(at))
 
     def _day_of(self, at: datetime) -> Day:
         if 0 <= at.timestamp() - self._today.begins < self._today.seconds:
@@ -180,15 +158,3 @@ def _phases(powers: Phases, day: Day, second: int) -> dict[str, int]:
         quantities[f"power_import_{name}_w"] = max(watts, 0)
         quantities[f"power_export_{name}_w"] = max(-watts, 0)
     return quantities
-
-
-def _device_lines(device: MBusReading, summer: bool) -> list[Line]:
-    kind, number, register = (
-        BY_QUANTITY[name] for name in ("device_type", "device_number", "device_register")
-    )
-    values = (
-        (kind, value_text(kind, _GAS_TYPE)),
-        (number, f"({text_hex(device.number)})"),
-        (register, f"({time_text(device.captured_at, summer)}){value_text(register, device.register)}"),
-    )
-    return [(row.code.replace("n", str(device.channel), 1), text) for row, text in values]

@@ -17,7 +17,7 @@ from tests.made_up import GAS_NUMBER, NOON, NUMBER, consent
 # reference: the HomeWizard P1 vocabulary, and what ours adds to it
 HOMEWIZARD = {
     "unique_id", "meter_model", "timestamp", "tariff", "power_w", "any_power_fail_count",
-    "long_power_fail_count", "external",
+    "long_power_fail_count", "external", "average_power_15m_w", "monthly_power_peak_w", "frequency_hz",
     *(f"energy_{way}{t}_kwh" for way in ("import", "export") for t in ("", "_t1", "_t2", "_t3", "_t4")),
     *(f"{what}_l{n}{unit}" for n in (1, 2, 3)
       for what, unit in (("power", "_w"), ("voltage", "_v"), ("current", "_a"),

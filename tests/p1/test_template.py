@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import MalformedTelegram
 from gateway.p1 import Decoder, Frame, Framer, Reading, decode
-from gateway.p1.reading import time_text
+from gateway.p1.meaning import HOME
 from gateway.p1.telegram import Telegram, serialize
 from gateway.p1.template import Template
 from gateway.simulator import Household, SimulatedMeter
@@ -21,8 +21,18 @@ MOMENTS = st.one_of(
     st.sampled_from([datetime(1999, 12, 31, 23, tzinfo=UTC) + timedelta(days=d) for d in (1, 3000, 9000)]),
 )
 TIMES = st.one_of(
-    st.builds(time_text, MOMENTS, st.booleans()),
-    st.sampled_from(["632525252525W", "000101010000W", "261399256199S", "26102502300W", "", "700101010000W"]),
+    st.builds(HOME.text, MOMENTS, st.booleans()),
+    st.sampled_from(
+        [
+            "632525252525W",
+            "000101010000W",
+            "261399256199S",
+            "26102502300W",
+            "",
+            "700101010000W",
+            "261024120000",
+        ]
+    ),
 )
 DIGITS = st.from_regex(
     r"[0-9]{1,6}(\.[0-9]{1,4})?|[0-9]{3}\.[0-9]|[0-9]{14,17}|[0-9]{2}\.[0-9]{3}|x|-1", fullmatch=True
@@ -90,7 +100,7 @@ def retold(line: tuple[str, str], chance: Random) -> tuple[str, str]:
     if chance.random() < 0.1:
         return code, told
     at = NOW - timedelta(seconds=chance.randrange(10**6))
-    return code, TST.sub(time_text(at, summer=False)[:12], told)
+    return code, TST.sub(HOME.text(at, summer=False)[:12], told)
 
 
 @settings(max_examples=200, deadline=None)

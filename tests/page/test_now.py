@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,27 @@ def test_each_phase_and_todays_totals_are_shown(home: Home, owner: Browser) -> N
     assert (shown["l2_power"], shown["l2_voltage"], shown["l2_current"]) == ("-640 W", "231.4 V", "2.8 A")
     assert (shown["import_today"], shown["export_today"], shown["gas_today"]) == ("4.124", "2.610", "1.840")
     assert shown["tariff"] == "Tariff 2"
+
+
+@pytest.mark.parametrize(
+    ("country", "called"),
+    [("NL", "Normal tariff"), ("BE", "Low tariff"), ("HU", "Tariff 2"), (None, "Tariff 2")],
+)
+def test_a_tariff_is_called_what_it_is_called_there(
+    home: Home, owner: Browser, country: str | None, called: str
+) -> None:
+    home.show(replace(reading(home.clock(), tariff=2), country=country))
+    assert texts(owner)["tariff"] == called
+
+
+def test_of_two_gas_meters_the_one_read_last_is_shown(home: Home, owner: Browser) -> None:
+    """After a replacement the old one may stay on its channel."""
+    shown = reading(home.clock())
+    (new,) = shown.mbus
+    old = replace(new, channel=2, captured_at=new.captured_at - timedelta(days=9), register=9_999_999)
+    before = texts(owner)["gas_register"]
+    home.show(replace(shown, mbus=(old, new)))
+    assert texts(owner)["gas_register"] == before
 
 
 def test_what_the_meter_does_not_say_is_a_dash_and_never_zero(home: Home, owner: Browser) -> None:

@@ -21,6 +21,9 @@ _NAMES: Mapping[str, tuple[str, int]] = {
     "power_import_w": ("power_import_w", 1),
     "power_export_w": ("power_export_w", 1),
     "demand_w": ("average_power_w", 1),
+    "demand_current_quarter_w": ("average_power_15m_w", 1),
+    "demand_max_month_w": ("monthly_power_peak_w", 1),
+    "frequency_mhz": ("frequency_hz", 1000),
     "failures_any": ("any_power_fail_count", 1),
     "failures_long": ("long_power_fail_count", 1),
     **{
@@ -40,9 +43,9 @@ _NAMES: Mapping[str, tuple[str, int]] = {
     **{f"swells_{p}": (f"voltage_swell_{p}_count", 1) for p in _PHASES},
 }
 _DEVICES: Mapping[str, tuple[str, str, int]] = {
-    "gas": ("gas_meter", "m3", obis.BASE_UNITS["m3"]),
-    "water": ("water_meter", "m3", obis.BASE_UNITS["m3"]),
-    "heat": ("heat_meter", "GJ", obis.BASE_UNITS["GJ"]),
+    "gas": ("gas_meter", "m3", obis.SCALES["m3", "litre"]),
+    "water": ("water_meter", "m3", obis.SCALES["m3", "litre"]),
+    "heat": ("heat_meter", "GJ", obis.SCALES["gj", "kj"]),
 }
 
 
