@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.errors import ConfigError
 
-SERIAL_SETTINGS = ("115200 8N1", "9600 7E1")
+AUTO = "auto"
+SERIAL_SETTINGS = (AUTO, "115200 8N1", "9600 7E1")
 BROKER_MODES = ("managed",)
 LANGUAGES = ("nl", "en")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -25,13 +26,21 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class MeterConfig:
-    """Where telegrams come from: a serial device, tcp://host:port, or file:///a/capture."""
+    """Where telegrams come from: a serial device, tcp://host:port, file:///a/capture, or "auto".
 
-    source: str = "/dev/ttyUSB0"
-    serial: str = "115200 8N1"
+    `key_file` holds the key of a meter that encrypts; `number` is taken where a meter sends none.
+    """
+
+    source: str = AUTO
+    serial: str = AUTO
+    key_file: str = ""
+    number: str = ""
+    winter_time_only: bool = False
 
     def __post_init__(self) -> None:
         _one_of("meter.serial", self.serial, SERIAL_SETTINGS)
+        if not self.source:
+            raise ConfigError('meter.source is empty: write "auto", and the gateway finds the port by itself')
 
 
 @dataclass(frozen=True, slots=True)

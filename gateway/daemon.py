@@ -29,11 +29,28 @@ from gateway.broker import (
 from gateway.config import Config
 from gateway.consent import DisclosureLog, Ledger, Sharing, Terms
 from gateway.control import ControlServer
-from gateway.errors import ConfigError, GatewayError, HistoryError, MalformedTelegram, MeterUnavailable
-from gateway.history import DeviceKey, HiddenFile, Recorder, Row, SealedHistory, WriterThread
+from gateway.errors import (
+    ConfigError,
+    GatewayError,
+    HistoryError,
+    MalformedTelegram,
+    MeterNumberMissing,
+    MeterUnavailable,
+)
+from gateway.history import (
+    DeviceKey,
+    HiddenFile,
+    Judged,
+    Plausibility,
+    Recorder,
+    Row,
+    SealedHistory,
+    WriterThread,
+)
 from gateway.live import Live
-from gateway.meter import frames, open_source
-from gateway.p1 import Decoder, Frame, Framer, Reading
+from gateway.meter import MeterLine, frames, read_key
+from gateway.p1 import Decoder, Frame, Framer, MeterClock
+from gateway.p1.cipher import Decryptor
 from gateway.page import PageServer, Services, SetupCode, create_app
 from gateway.panel import open_panel
 
@@ -118,7 +135,12 @@ class Daemon:
         self.sharing = Sharing(self.ledger, access, self._disclosures, clock, self._publisher.reconcile)
         self.setup_code = SetupCode(folder.setup_code)
         self._recording: tuple[Recorder, WriterThread] | None = None
-        self._decoder = Decoder()
+        meter = config.meter
+        self._meter_key = read_key(meter.key_file)
+        self._decoder = Decoder(
+            MeterClock(config.history.zone, meter.winter_time_only), meter.number.strip() or None
+        )
+        self._plausibility = Plausibility(self._fault)
         self._page = self._page_server()
         self._control = ControlServer(folder.control, self._operations())
         self._panel = open_panel(config.panel, self._button_held)
@@ -127,30 +149,39 @@ class Daemon:
 
     def _read(self) -> None:
         """The meter's loop."""
-        meter = self._config.meter
-        for frame in frames(  # bytes, resynchronised, checksum verified
-            lambda: open_source(meter.source, meter.serial), Framer(), self._stopping.wait, self._fault
+        line = MeterLine(self._config.meter.source, self._config.meter.serial)
+        framer = Framer(Decryptor(self._meter_key))
+        for frame in frames(  # bytes, resynchronised, checksum or tag verified
+            line.open, framer, self._stopping.wait, self._fault
         ):
             if self._stopping.is_set():
                 return
-            if frame is not None:
-                self._take(frame)
+            if frame is not None and self._take(frame):
+                line.settle()
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame) -> bool:
+        """False when it means nothing."""
         try:
             reading = self._decoder.decode(frame, self._clock())
         except MalformedTelegram as error:
             self._fault(error)
-            return
-        rows = self._record(reading)  # to the writer's thread: sealed, on disk
-        self._publishing.offer(rows, reading)  # to the publisher's thread: what was consented to
+            return False
+        recorder = self._recorder()  # what it remembers is what the reading is judged by
+        plausible = self._plausibility.judge(reading)  # held until confirmed, else as it came
+        for judged in plausible:
+            rows = self._record(judged, recorder)  # to the writer's thread: sealed, on disk
+            self._publishing.offer(rows, judged.reading)  # to the publisher's: what was consented to
+        if not plausible:
+            self.live.note_held()
         self._panel.beat()
+        return True
 
-    def _record(self, reading: Reading) -> list[Row]:
+    def _record(self, judged: Judged, recorder: Recorder | None) -> list[Row]:
         """Into the history, once the gateway has an owner; and onto the page."""
-        recorder = self._recorder()
-        rows = [] if recorder is None else recorder.record(reading)
-        self.live.show(reading, {} if recorder is None else recorder.usage_today())
+        rows = [] if recorder is None else recorder.record(*judged)
+        self.live.show(judged.reading, {} if recorder is None else recorder.usage_today())
+        if judged.reading.meter_number is None:
+            self._fault(MeterNumberMissing())
         return rows
 
     def _recorder(self) -> Recorder | None:
@@ -160,7 +191,7 @@ class Daemon:
                 return None
             writer = WriterThread(self.history.open_writer(), self._fault)
             interval = timedelta(seconds=self._config.history.flush_interval_s)
-            self._recording = (self.history.recorder(writer.submit, interval), writer)
+            self._recording = (self.history.recorder(writer.submit, interval, self._plausibility), writer)
             writer.start()
         return self._recording[0]
 
@@ -302,7 +333,13 @@ class Daemon:
             "fault": latest.fault and str(latest.fault),
             "telegrams": latest.telegrams,
             "damaged": latest.damaged,
+            "implausible": {
+                "held": self._plausibility.held,
+                "dropped": self._plausibility.dropped,
+                "epochs": self._plausibility.epochs,
+            },
             "simulated": latest.reading is not None and latest.reading.simulated,
+            "country": latest.reading and latest.reading.country,
             "last_telegram_at": latest.received_at and latest.received_at.isoformat(timespec="seconds"),
             "sharing": self._sharing_status(now),
             "consents": len(self.ledger.valid(now)),

@@ -51,6 +51,12 @@ class Live:
                 damaged=self._snapshot.damaged,
             )
 
+    def note_held(self) -> None:
+        """A telegram arrived that others must confirm before it is shown."""
+        with self._lock:
+            if self._snapshot.reading is not None:
+                self._snapshot = replace(self._snapshot, received_at=self._clock())
+
     def note_fault(self, fault: GatewayError) -> None:
         """A telegram was damaged, or the line was lost."""
         damaged = 1 if isinstance(fault, TelegramError) else 0

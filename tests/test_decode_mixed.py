@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from gateway.p1 import Reading
 from gateway.p1.cipher import HEADER
 from gateway.p1.reading import as_json
-from gateway.simulator.dialects import DIALECTS, Dialect
+from gateway.simulator.dialects import DIALECTS, DSMR_5, Dialect
 from tests.p1.telegrams import AUTHENTICATION_KEY_HEX, KEY_HEX, reading_of, wire
 from tests.running import COMMAND
 
@@ -28,36 +29,40 @@ BEGINNING = re.compile(rb"/[A-Za-z]{3}|\xdb\x08")
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes on the line; `reading` where they are a telegram as it was sent, None where it is damaged."""
+    """Bytes on the line; `reading` where they are a telegram as it was sent, None where it is damaged.
+
+    `endless`: it lacks its end, and has no checksum that would tell.
+    """
 
     sent: bytes
     reading: Reading | None
+    endless: bool = False
 
 
 def telegrams(chance: Random) -> Iterator[Piece]:
-    """500 telegrams, one in four of them damaged; the last one is whole, so that all ends show."""
-    endless_before = False
+    """500 telegrams, one in four of them damaged; the last is whole and plain, so that all ends show."""
+    piece = None
     for number in range(TELEGRAMS):
-        dialect = chance.choice(MIXED)
+        last = number == TELEGRAMS - 1
+        dialect = DSMR_5 if last else chance.choice(MIXED)
         reading = reading_of(dialect, number, at=START + timedelta(seconds=30 * number))
         sent = wire(dialect, reading, counter=number + 1)
         # Two in a row without an end would be a meter that never sends one: those are read.
-        if number == TELEGRAMS - 1 or endless_before or chance.random() > 0.25:
-            yield Piece(sent, reading)
-            endless_before = False
+        if last or (piece and piece.endless) or chance.random() > 0.25:
+            piece = Piece(sent, reading)
         else:
-            yield Piece(damaged(dialect, sent, chance), None)
-            endless_before = not dialect.checksum
+            piece = Piece(damaged(dialect, sent, chance), None, endless=not dialect.checksum)
+        yield piece
 
 
 def damaged(dialect: Dialect, sent: bytes, chance: Random) -> bytes:
-    """The telegram with what happens on a wire; its first bytes stay, else it would be mere noise."""
+    """The telegram with what happens on a wire; its header stays, else it would be mere noise."""
     if dialect.encrypted:
         return chance.choice((flipped_in_frame, bytes_lost, cut))(sent, 14, len(sent), chance)
-    end = sent.rindex(b"!")
+    first, end = sent.index(b"\n") + 1, sent.rindex(b"!")
     if not dialect.checksum:  # nothing can tell a changed digit there
-        return chance.choice((cut(sent, 4, end, chance), sent[:end]))
-    return chance.choice((flipped, bytes_lost, cut))(sent, 4, end, chance)
+        return chance.choice((cut(sent, first, end, chance), sent[:end]))
+    return chance.choice((flipped, bytes_lost, cut))(sent, first, end, chance)
 
 
 def flipped(sent: bytes, first: int, end: int, chance: Random) -> bytes:
@@ -82,7 +87,7 @@ def cut(sent: bytes, first: int, end: int, chance: Random) -> bytes:
     return sent[: chance.randrange(first, end)]
 
 
-def noise(chance: Random, telegram: bytes) -> bytes:
+def noise(chance: Random, before: Piece, after: Piece) -> bytes:
     """Mostly nothing; else what a line delivers that is no telegram: none of it looks like a beginning."""
     kind = chance.randrange(10)
     if kind == 0:
@@ -90,16 +95,19 @@ def noise(chance: Random, telegram: bytes) -> bytes:
     elif kind == 1:
         made = chance.choice((b"\x00", b"\xff")) * chance.randint(1, 40)
     elif kind == 2:  # the end of a telegram whose beginning was missed
-        made = telegram[chance.randrange(len(telegram) // 2, len(telegram)) :]
+        made = after.sent[chance.randrange(len(after.sent) // 2, len(after.sent)) :]
     else:
         return b""
-    return made if BEGINNING.search(made) is None else b""
+    # An end behind one half of a telegram without a checksum makes it whole: nothing can tell.
+    return b"" if BEGINNING.search(made) or (before.endless and b"!" in made) else made
 
 
 def stream(seed: int) -> tuple[bytes, list[Piece]]:
     chance = Random(seed)
     pieces = list(telegrams(chance))
-    return b"".join(noise(chance, piece.sent) + piece.sent for piece in pieces), pieces
+    return b"".join(
+        noise(chance, before, piece) + piece.sent for before, piece in pairwise([pieces[-1], *pieces])
+    ), pieces
 
 
 def as_printed(reading: Reading) -> dict[str, Any]:

@@ -62,3 +62,16 @@ def test_a_damaged_telegram_is_counted_and_told_until_a_good_one_arrives(live: L
 def test_a_lost_line_is_told_and_is_no_damaged_telegram(live: Live) -> None:
     live.note_fault(MeterUnavailable("/dev/ttyUSB0 was unplugged"))
     assert (str(live.latest().fault), live.latest().damaged) == ("/dev/ttyUSB0 was unplugged", 0)
+
+
+def test_a_telegram_that_waits_for_confirmation_shows_nothing_and_keeps_the_meter_alive(
+    live: Live, clock: Clock
+) -> None:
+    live.note_held()
+    assert live.latest() == Snapshot()
+    live.show(reading(NOON, power_import_w=1), {})
+    shown = live.latest().reading
+    clock.pass_by(seconds=29)
+    live.note_held()
+    clock.pass_by(seconds=29)
+    assert (live.latest().reading, live.latest().telegrams, live.is_fresh()) == (shown, 1, True)

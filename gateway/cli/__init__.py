@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import consents, histories, running, telegrams
+from gateway.cli import consents, doctor, histories, running, telegrams
 from gateway.errors import GatewayError
 
 
@@ -36,6 +36,7 @@ for command in (
     running.run,
     running.demo,
     running.status,
+    doctor.doctor,
     running.setup_code,
     running.stop_switch,
     telegrams.simulate,

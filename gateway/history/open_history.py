@@ -7,7 +7,7 @@ that was altered or moved is not shown: its period is missing, and `damaged` nam
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -28,7 +28,9 @@ from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter, auth
 class Usage:
     """What was used in one period, by register, over all meters; absent where it is not known.
 
-    `complete` is False when the period's first or last register was read late, is missing, or fell.
+    `complete` is False when the period's first or last register was read late, is missing, or fell,
+    and when the registers began anew in it: then it holds what was used in the finer periods before
+    and after that one.
     """
 
     starts_at: datetime
@@ -103,17 +105,34 @@ class OpenHistory:
 
     def usage(self, period: Period, first: datetime, last: datetime) -> list[Usage]:
         """The usage of each period from `first` to `last`; a period without rows is there, empty."""
-        boundaries = [profile.period_start(first, period, self.zone)]
-        while boundaries[-1] < last:
-            boundaries.append(profile.next_start(boundaries[-1], period, self.zone))
+        boundaries = self._boundaries(period, first, last)
         by_end: dict[datetime, list[Row]] = {}
         for meter in self.meters:
             for row in self.rows(period, boundaries[0], boundaries[-1], meter):
                 by_end.setdefault(row.ends_at, []).append(row)
         return [
-            _usage(start, end, by_end.get(start, []), by_end.get(end, []))
+            _usage(start, end, by_end.get(start, []), by_end.get(end, []), self._in_pieces)
             for start, end in pairwise(boundaries)
         ]
+
+    def _boundaries(self, period: Period, first: datetime, last: datetime) -> list[datetime]:
+        boundaries = [profile.period_start(first, period, self.zone)]
+        while boundaries[-1] < last:
+            boundaries.append(profile.next_start(boundaries[-1], period, self.zone))
+        return boundaries
+
+    def _in_pieces(self, began: Row, row: Row) -> dict[str, int]:
+        """What was used between two rows if the registers began anew: all but where they did."""
+        finer = _FINER.get(row.period)
+        if finer is None:
+            return {}
+        meter = Meter(row.meter_number, row.commodity)
+        rows = {part.ends_at: part for part in self.rows(finer, began.ends_at, row.ends_at, meter)}
+        used: dict[str, int] = {}
+        for start, end in pairwise(self._boundaries(finer, began.ends_at, row.ends_at)):
+            if start in rows and end in rows:
+                _add(used, _used(rows[start], rows[end], self._in_pieces))
+        return used
 
     def trace(self, first: datetime, last: datetime) -> Iterator[Block]:
         """The trace blocks of the electricity meters that start in [first, last)."""
@@ -153,7 +172,20 @@ class OpenHistory:
         return self._data_keys[record.id]
 
 
-def _usage(start: datetime, end: datetime, before: list[Row], after: list[Row]) -> Usage:
+_FINER = {Period.MONTH: Period.DAY, Period.DAY: Period.HOUR, Period.HOUR: Period.QUARTER}
+_Pieces = Callable[[Row, Row], dict[str, int]]
+
+
+def _used(began: Row, row: Row, in_pieces: _Pieces) -> dict[str, int]:
+    return in_pieces(began, row) if row.new_epoch else profile.usage_between(began, row)
+
+
+def _add(quantities: dict[str, int], used: Mapping[str, int]) -> None:
+    for name, amount in used.items():
+        quantities[name] = quantities.get(name, 0) + amount
+
+
+def _usage(start: datetime, end: datetime, before: list[Row], after: list[Row], in_pieces: _Pieces) -> Usage:
     quantities: dict[str, int] = {}
     complete = bool(after)
     for row in after:
@@ -161,11 +193,10 @@ def _usage(start: datetime, end: datetime, before: list[Row], after: list[Row]) 
         if began is None:
             complete = complete and row.commodity != "electricity"
             continue
-        used = profile.usage(began.quantities, row.quantities)
-        for name, amount in used.items():
-            quantities[name] = quantities.get(name, 0) + amount
+        used = _used(began, row, in_pieces)
+        _add(quantities, used)
         # A register that fell is in `row`, but not in `used`.
-        whole = used.keys() == row.quantities.keys() & profile.REGISTERS
+        whole = not row.new_epoch and used.keys() == row.quantities.keys() & profile.REGISTERS
         late = max(began.read_at - began.ends_at, row.read_at - row.ends_at)
         complete = complete and whole and late * 10 <= end - start
     return Usage(start, end, quantities, complete, any(row.simulated for row in after))

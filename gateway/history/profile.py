@@ -1,8 +1,9 @@
 """The profile: register readings at the end of each quarter, hour, day and month. Pure.
 
 A row is the first reading at or after a period's end, with its true time: a late one says so, a
-missing one stays missing, and usage is the difference of two rows. Days and months are those of
-the home's time zone: a day has 23, 24 or 25 hours. A row always takes ROW_BYTES.
+missing one stays missing, and usage is the difference of two rows. Over a new epoch, where registers
+began anew, there is none. Days and months are those of the home's time zone: a day has 23, 24 or
+25 hours. A row always takes ROW_BYTES.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from enum import StrEnum
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from gateway.history import limits
 from gateway.p1 import MBusReading, obis
 
 ROW_BYTES = 240
 _FORMAT = 1
-_SIMULATED = 1
+_SIMULATED, _NEW_EPOCH = 1, 2
 _HEADER = struct.Struct("<BBqQ")
 # A clock set back by more than this was wrong before; by less, it is being adjusted.
-_CLOCK_ADJUSTMENT = timedelta(hours=1)
+CLOCK_ADJUSTMENT = timedelta(hours=1)
 
 
 class Period(StrEnum):
@@ -40,7 +42,7 @@ ROW_QUANTITIES: tuple[str, ...] = (
     "energy_export_t3_wh", "energy_export_t4_wh", "tariff", "failures_any", "failures_long",
     "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
     "power_import_max_w", "power_import_min_w", "power_export_max_w", "power_export_min_w",
-    "demand_w", "gas_litre", "water_litre", "heat_kj",
+    "demand_w", "gas_litre", "water_litre", "heat_kj", "cooling_kj", "submeter_wh", "demand_max_month_w",
 )  # fmt: skip
 
 KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
@@ -51,6 +53,8 @@ KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
 IMPORT_REGISTERS = tuple(name for name in ROW_QUANTITIES if name.startswith("energy_import"))
 EXPORT_REGISTERS = tuple(name for name in ROW_QUANTITIES if name.startswith("energy_export"))
 REGISTERS = frozenset((*IMPORT_REGISTERS, *EXPORT_REGISTERS, *obis.MBUS_REGISTERS.values()))
+_ORDERED_REGISTERS = tuple(name for name in ROW_QUANTITIES if name in REGISTERS)
+_HIGHEST_POWERS = ("power_import_max_w", "power_export_max_w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Row:
     """The registers of one meter at the end of a period, and the period's statistics.
 
     `ends_at` is the period's end, `read_at` the time of the reading that gave the registers.
-    `demand_w` is the period's average import. All times in UTC.
+    `demand_w` is the period's average import. `new_epoch`: the registers do not go on from those of
+    the row before of the same period. All times in UTC.
     """
 
     meter_number: str
@@ -68,6 +73,7 @@ class Row:
     read_at: datetime
     quantities: Mapping[str, int]
     simulated: bool = False
+    new_epoch: bool = False
 
     @property
     def granularity(self) -> str:
@@ -98,7 +104,7 @@ def encode(row: Row) -> bytes:
         if name in row.quantities:
             present |= 1 << bit
             numbers += varint(row.quantities[name])
-    flags = _SIMULATED if row.simulated else 0
+    flags = (_SIMULATED if row.simulated else 0) | (_NEW_EPOCH if row.new_epoch else 0)
     plain = _HEADER.pack(_FORMAT, flags, int(row.read_at.timestamp()), present) + numbers
     if len(plain) > ROW_BYTES:
         raise ValueError("a row's registers do not fit")
@@ -117,6 +123,7 @@ def decode(plain: bytes, meter_number: str, commodity: str, period: Period, ends
         read_at=datetime.fromtimestamp(read_at, UTC),
         quantities={name: next(numbers) for bit, name in enumerate(ROW_QUANTITIES) if present >> bit & 1},
         simulated=bool(flags & _SIMULATED),
+        new_epoch=bool(flags & _NEW_EPOCH),
     )
 
 
@@ -207,14 +214,21 @@ class MeterProfile:
         self._began: dict[Period, Row] = {}
         self._statistics = {period: _Statistics() for period in Period}
         self._last_quantities: Mapping[str, int] = {}
+        # The periods whose next row does not go on from their last one.
+        self._broken: set[Period] = set()
 
-    def feed(self, at: datetime, quantities: Mapping[str, int], simulated: bool) -> list[Row]:
+    def feed(
+        self, at: datetime, quantities: Mapping[str, int], simulated: bool, new_epoch: bool = False
+    ) -> list[Row]:
         """Take one reading; return the rows of all periods that ended with it, finest first.
 
-        The very first reading gives a row for each period: the point from which usage counts.
+        The very first reading gives a row for each period: the point from which usage counts. With
+        `new_epoch` the registers do not go on from those of the reading before.
         """
+        if new_epoch:
+            self._broken.update(Period)
         if self._last is not None and at <= self._last:
-            if self._last - at <= _CLOCK_ADJUSTMENT:
+            if self._last - at <= CLOCK_ADJUSTMENT:
                 return []
             self._next.clear()
         self._last = at
@@ -237,10 +251,11 @@ class MeterProfile:
         ends_at = period_start(at, period, self._zone)
         kept = {name: value for name, value in quantities.items() if name in KEPT_QUANTITIES}
         kept |= self._statistics[period].quantities()
-        began = self._began.get(period)
-        if began is not None and self._next.get(period) == ends_at:
+        began, new_epoch = self._began.get(period), period in self._broken
+        if began is not None and self._next.get(period) == ends_at and not new_epoch:
             kept |= _demand(began, at, kept)
-        row = Row(self.meter_number, self.commodity, period, ends_at, at, kept, simulated)
+        row = Row(self.meter_number, self.commodity, period, ends_at, at, kept, simulated, new_epoch)
+        self._broken.discard(period)
         self._statistics[period] = _Statistics()
         self._next[period] = next_start(ends_at, period, self._zone)
         self._began[period] = row
@@ -250,9 +265,11 @@ class MeterProfile:
         """What was used since this midnight (or since the first reading after it)."""
         began = self._began.get(Period.DAY)
         # A gas meter that has not been read since midnight is still at yesterday.
-        if began is None or began.ends_at != midnight:
+        if began is None or began.ends_at != midnight or Period.DAY in self._broken:
             return {}
-        return usage(began.quantities, self._last_quantities)
+        highest_w = max(self._statistics[Period.DAY].highest.values(), default=0)
+        seconds = 0.0 if self._last is None else (self._last - began.read_at).total_seconds()
+        return usage(began.quantities, self._last_quantities, seconds, highest_w)
 
     def snapshot(self) -> dict[str, Any]:
         """What must be remembered over a restart, as plain JSON values."""
@@ -265,6 +282,7 @@ class MeterProfile:
                 for p, r in self._began.items()
             },
             "statistics": {p: [s.highest, s.lowest] for p, s in self._statistics.items()},
+            "broken": sorted(self._broken),
         }
 
     @classmethod
@@ -278,16 +296,35 @@ class MeterProfile:
             for p, (end, read, quantities) in snapshot["began"].items()
         }
         profile._statistics = {Period(p): _Statistics(*both) for p, both in snapshot["statistics"].items()}
+        # A snapshot of an older version does not speak of it.
+        profile._broken = {Period(p) for p in snapshot.get("broken", ())}
         return profile
 
 
-def usage(start: Mapping[str, int], end: Mapping[str, int]) -> dict[str, int]:
-    """What was used between two states of the registers.
+def usage(
+    start: Mapping[str, int], end: Mapping[str, int], seconds: float, highest_w: int = 0
+) -> dict[str, int]:
+    """What was used between two states of the registers, `seconds` apart.
 
-    A register that fell belongs to another meter or epoch: it is left out, never negative.
+    A register that fell, or rose faster than is possible (`highest_w` is the highest power that was
+    seen), belongs to another meter, epoch or clock: it is left out, never negative, never absurd.
     """
-    both = ((name, start.get(name), end.get(name)) for name in ROW_QUANTITIES if name in REGISTERS)
-    return {name: b - a for name, a, b in both if a is not None and b is not None and b >= a}
+    return {
+        name: end[name] - start[name]
+        for name in _ORDERED_REGISTERS
+        if name in start
+        and name in end
+        and limits.of_register(name, highest_w).possible_usage(start[name], end[name], seconds)
+    }
+
+
+def usage_between(began: Row, row: Row) -> dict[str, int]:
+    """What was used between two rows of one meter that follow each other; nothing over a new epoch."""
+    if row.new_epoch:
+        return {}
+    highest_w = max((row.quantities.get(name, 0) for name in _HIGHEST_POWERS), default=0)
+    seconds = (row.read_at - began.read_at).total_seconds()
+    return usage(began.quantities, row.quantities, seconds, highest_w)
 
 
 def total(quantities: Mapping[str, int], registers: tuple[str, ...]) -> int | None:
@@ -300,9 +337,10 @@ def total(quantities: Mapping[str, int], registers: tuple[str, ...]) -> int | No
 
 
 def _demand(began: Row, at: datetime, quantities: Mapping[str, int]) -> dict[str, int]:
-    used = total(usage(began.quantities, quantities), IMPORT_REGISTERS)
     seconds = (at - began.read_at).total_seconds()
-    return {} if used is None or seconds <= 0 else {"demand_w": round(used * 3600 / seconds)}
+    highest_w = max(quantities.get(name, 0) for name in _HIGHEST_POWERS)
+    used = total(usage(began.quantities, quantities, seconds, highest_w), IMPORT_REGISTERS)
+    return {} if used is None else {"demand_w": round(used * 3600 / seconds)}
 
 
 def _utc(stamp: float) -> datetime:

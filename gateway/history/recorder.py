@@ -1,7 +1,8 @@
 """Recording: readings become profile rows and trace quarters, in batches for the writer.
 
-The recorder remembers no more than today: where each period began, and the samples of the running
-quarter. It cannot read the history back. A batch goes out when a period ends and at each flush.
+The recorder remembers no more than today: where each period began, the samples of the running
+quarter, and what the next reading is judged by. It cannot read the history back. A batch goes out
+when a period ends and at each flush.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.history.profile import MeterProfile, Period, Row, period_start
+from gateway.history.plausibility import Plausibility
+from gateway.history.profile import CLOCK_ADJUSTMENT, MeterProfile, Period, Row, period_start
 from gateway.history.trace import COLUMNS, Sample
 from gateway.history.writer import Batch, Meter, TraceQuarter
 from gateway.p1 import Reading
 from gateway.p1.obis import MBUS_REGISTERS
 
 _QUARTER_S = 900
-_CLOCK_ADJUSTMENT_S = 3600
 
 
 class Recorder:
@@ -30,14 +31,21 @@ class Recorder:
         zone: ZoneInfo,
         flush_interval: timedelta,
         memory: Mapping[str, Any] | None = None,
+        plausibility: Plausibility | None = None,
     ) -> None:
-        """`memory` is what an earlier recorder put into its last batch."""
+        """`memory` is what an earlier recorder put into its last batch.
+
+        `plausibility` judged what is recorded: each batch remembers it, and here it remembers again.
+        """
         self._submit = submit
         self._zone = zone
         self._flush_s = flush_interval.total_seconds()
         self._profiles: dict[str, MeterProfile] = {}
         self._meters: tuple[Meter, ...] = ()
+        self._plausibility = Plausibility() if plausibility is None else plausibility
         if memory:
+            if "plausibility" in memory:  # not in the memory of an older version
+                self._plausibility.recall(memory["plausibility"])
             self._profiles = {
                 number: MeterProfile.restored(number, zone, snapshot)
                 for number, snapshot in memory["profiles"].items()
@@ -45,12 +53,14 @@ class Recorder:
             self._meters = tuple(Meter(*meter) for meter in memory["meters"])
         self._samples: list[Sample] = []
         self._quarter: tuple[str, int] | None = None  # the meter and start of the running quarter
+        self._latest: datetime | None = None  # the latest time of a sample
         self._flushed = 0
         self._today: datetime | None = None  # the midnight before the latest reading
 
-    def record(self, reading: Reading) -> list[Row]:
+    def record(self, reading: Reading, new_epochs: frozenset[str] = frozenset()) -> list[Row]:
         """Take a reading; return the profile rows that it completes (they are on their way to disk).
 
+        `new_epochs` are the numbers of the meters whose registers begin anew with this reading.
         A telegram without a meter number cannot be recorded: nothing could be sealed to it.
         """
         if reading.meter_number is None:
@@ -58,13 +68,13 @@ class Recorder:
         self._today = period_start(reading.at, Period.DAY, self._zone)
         new_meters = self._note_meters(reading)
         rows = self._profile(reading.meter_number, "electricity").feed(
-            reading.at, reading.quantities, reading.simulated
+            reading.at, reading.quantities, reading.simulated, reading.meter_number in new_epochs
         )
         for device in reading.mbus:
             if device.number:
                 quantities = {MBUS_REGISTERS[device.commodity]: device.register}
                 rows += self._profile(device.number, device.commodity).feed(
-                    device.captured_at, quantities, reading.simulated
+                    device.captured_at, quantities, reading.simulated, device.number in new_epochs
                 )
         ended = self._take_sample(reading.meter_number, reading)
         now = int(reading.at.timestamp())
@@ -109,12 +119,11 @@ class Recorder:
         """Keep the reading's sample; return the quarter before it when that has ended."""
         start = int(period_start(reading.at, Period.QUARTER, self._zone).timestamp())
         ended: list[TraceQuarter] = []
-        if (
-            self._quarter
-            and self._quarter[0] == number
-            and 0 < self._quarter[1] - start <= _CLOCK_ADJUSTMENT_S
-        ):
-            return []  # the clock was set back a little: that quarter was written already
+        if self._is_set_back(number, reading.at):
+            if self._quarter and start < self._quarter[1]:
+                return []  # that quarter was written already
+        else:
+            self._latest = reading.at
         if self._quarter != (number, start):
             ended = self._running_quarter() + self._silent_quarters(number, start)
             self._quarter = (number, start)
@@ -124,6 +133,12 @@ class Recorder:
         if not self._samples or sample.at > self._samples[-1].at:
             self._samples.append(sample)
         return ended
+
+    def _is_set_back(self, number: str, at: datetime) -> bool:
+        """Whether the clock was set back a little; after more than that, the profile begins anew too."""
+        if self._quarter is None or self._quarter[0] != number or self._latest is None:
+            return False
+        return timedelta(0) < self._latest - at <= CLOCK_ADJUSTMENT
 
     def _running_quarter(self) -> list[TraceQuarter]:
         if self._quarter is None:
@@ -148,5 +163,6 @@ class Recorder:
         memory = {
             "profiles": {number: profile.snapshot() for number, profile in self._profiles.items()},
             "meters": [[meter.number, meter.commodity] for meter in self._meters],
+            "plausibility": self._plausibility.snapshot(),
         }
         return Batch(self._day(at.timestamp()), tuple(rows), tuple(trace), memory, meters)

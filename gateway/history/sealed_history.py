@@ -17,6 +17,7 @@ from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed, PasswordToo
 from gateway.history import keyring
 from gateway.history.keyring import DeviceKey, HouseholdSeal, PasswordCost
 from gateway.history.open_history import OpenHistory
+from gateway.history.plausibility import Plausibility
 from gateway.history.recorder import Recorder
 from gateway.history.store import Store
 from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter
@@ -76,9 +77,14 @@ class SealedHistory:
             raise NotClaimed
         return SealedWriter(store, HouseholdSeal(wrapped.suite, wrapped.public_key), self._device_key)
 
-    def recorder(self, submit: Callable[[Batch], None], flush_interval: timedelta) -> Recorder:
-        """A recorder that goes on where the last one ended. Raises StateUnusable."""
-        return Recorder(submit, self._zone, flush_interval, self._memory())
+    def recorder(
+        self,
+        submit: Callable[[Batch], None],
+        flush_interval: timedelta,
+        plausibility: Plausibility | None = None,
+    ) -> Recorder:
+        """A recorder, and its plausibility, that go on where the last ended. Raises StateUnusable."""
+        return Recorder(submit, self._zone, flush_interval, self._memory(), plausibility)
 
     def _memory(self) -> dict[str, Any] | None:
         with Store.open_to_read(self._path) as store:

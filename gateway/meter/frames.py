@@ -1,7 +1,8 @@
 """The endless reader: from a source that may vanish at any moment to frames.
 
 A lost line is reported and opened again, for ever; the delay doubles from one second to a minute
-and starts over after a good frame. A telegram that was under way is reported as cut.
+and starts over after a good frame. A telegram that was under way when the line was lost, or fell silent,
+is reported as cut.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from gateway.errors import GatewayError, MeterUnavailable
+from gateway.errors import GatewayError, MeterUnavailable, WrongSpeed
 from gateway.meter.source import Source
 from gateway.p1 import Frame, Framer
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
 _TICK_S = 1.0
+# A read waits a second for bytes. This is longer than the ten seconds between two telegrams of an old meter:
+# of one that sends no end, the next telegram's beginning is the end.
+_SILENT_READS = 15
 
 
 def frames(
@@ -44,6 +48,8 @@ def frames(
         except MeterUnavailable as error:
             lost = error
             on_fault(error)
+            if isinstance(error, WrongSpeed):  # not lost: it is open, and only the speed is sought
+                delay = FIRST_DELAY_S
         unfinished = framer.cut()
         if unfinished:
             on_fault(unfinished)
@@ -63,10 +69,15 @@ def _until_stopped(
     on_fault: Callable[[GatewayError], None],
 ) -> Iterator[Frame | None]:
     """The frames of one open source, None for each read that completed no frame."""
+    silent_reads = 0
     while not wait(0):
         chunk = source.read()
         if chunk is None:
             return
+        silent_reads = 0 if chunk else silent_reads + 1
+        unfinished = framer.cut() if silent_reads == _SILENT_READS else None
+        if unfinished:
+            on_fault(unfinished)
         quiet = True
         for found in framer.feed(chunk):
             if isinstance(found, Frame):

@@ -33,17 +33,9 @@ class SerialSource:
 
     def __init__(self, device: str, settings: str) -> None:
         self._device = device
-        speed, data_bits, parity, stop_bits = _parsed(settings)
+        parsed = _parsed(settings)
         try:
-            self._port = serial.Serial(
-                device,
-                baudrate=speed,
-                bytesize=data_bits,
-                parity=parity,
-                stopbits=stop_bits,
-                timeout=_READ_SECONDS,
-                exclusive=True,
-            )
+            self._port = _opened(device, *parsed)
         except _LOST as error:
             raise MeterUnavailable(_sentence(device, error)) from error
 
@@ -60,6 +52,24 @@ class SerialSource:
         except _LOST:
             # A port that was pulled out cannot be told so; it is closed all the same.
             return
+
+
+def _opened(device: str, speed: int, data_bits: int, parity: str, stop_bits: int) -> serial.Serial:
+    try:
+        return serial.Serial(
+            device,
+            baudrate=speed,
+            bytesize=data_bits,
+            parity=parity,
+            stopbits=stop_bits,
+            timeout=_READ_SECONDS,
+            exclusive=True,
+        )
+    except _LOST as error:
+        # A pty carries whole bytes, whatever is asked of it, and may refuse to be asked.
+        if _number(error) != errno.EINVAL or (data_bits, parity) == (8, "N"):
+            raise
+        return _opened(device, speed, 8, "N", stop_bits)
 
 
 def _parsed(settings: str) -> tuple[int, int, str, int]:

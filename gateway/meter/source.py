@@ -1,13 +1,18 @@
-"""A source of bytes, and which one an address names."""
+"""A source of bytes, which one an address names, and the line that is opened again and again."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from gateway.config import AUTO
 from gateway.errors import ConfigError
 from gateway.meter.capture import CaptureSource
+from gateway.meter.detection import Detection
+from gateway.meter.ports import DEV, the_port
 from gateway.meter.serial_port import SerialSource
 from gateway.meter.tcp import TcpSource
 
@@ -45,3 +50,62 @@ def open_source(address: str, serial: str = DEFAULT_SERIAL) -> Source:
     if parts.scheme == "file":
         return CaptureSource(Path(unquote(parts.path)))
     return SerialSource(address, serial)
+
+
+def is_serial(address: str) -> bool:
+    """Whether an address that can be opened is a serial port's."""
+    return urlsplit(address).scheme not in ("tcp", "file")
+
+
+class MeterLine:
+    """The line that the configuration names; what it leaves to be found is found, and remembered.
+
+    `source` is an address as `open_source` takes it, or "auto" for the one USB serial port under `dev`;
+    `serial` is a setting of that port, or "auto" to listen which one the meter uses.
+    """
+
+    def __init__(
+        self,
+        source: str = AUTO,
+        serial: str = AUTO,
+        dev: Path = DEV,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._serial = serial
+        self._dev = dev
+        self._detection = Detection(clock) if serial == AUTO else None
+
+    def open(self) -> Source:
+        """Raises MeterUnavailable, and ConfigError for an address that can never be opened.
+
+        What is opened raises WrongSpeed, a MeterUnavailable, when it must be opened with the next setting.
+        """
+        address = str(the_port(self._dev).path) if self._source == AUTO else self._source
+        if self._detection is None or not is_serial(address):
+            return open_source(address, DEFAULT_SERIAL if self._serial == AUTO else self._serial)
+        return _Heard(open_source(address, self._detection.setting), self._detection)
+
+    def settle(self) -> None:
+        """A telegram was understood: the setting is right. (A frame is not enough: without a checksum it may
+        stand in nonsense by chance.)
+        """
+        if self._detection is not None:
+            self._detection.settle()
+
+
+class _Heard:
+    """A port while its setting is not known: what it delivers is listened to."""
+
+    def __init__(self, port: Source, detection: Detection) -> None:
+        self._port = port
+        self._detection = detection
+        detection.opened()
+
+    def read(self) -> bytes | None:
+        chunk = self._port.read()
+        self._detection.hear(chunk or b"")
+        return chunk
+
+    def close(self) -> None:
+        self._port.close()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.history import Period, Row, profile
 from gateway.history.profile import KEPT_QUANTITIES, ROW_BYTES, ROW_QUANTITIES
 from gateway.history.seal import DataKey
+from gateway.p1.obis import MBUS_REGISTERS
 from tests.made_up import NOON, NUMBER, ZONE
 
 times = st.integers(1_577_836_800, 2_051_222_400).map(lambda stamp: datetime.fromtimestamp(stamp, UTC))
@@ -23,6 +24,7 @@ rows = st.builds(
     read_at=times,
     quantities=st.dictionaries(st.sampled_from(ROW_QUANTITIES), st.integers(0, 10**15)),
     simulated=st.booleans(),
+    new_epoch=st.booleans(),
 )
 
 
@@ -40,7 +42,8 @@ def test_encode_seal_unseal_decode_is_the_identity_and_every_row_has_one_size(ro
 
 def test_a_meter_that_shows_all_its_digits_in_every_register_still_fits() -> None:
     # 15 digits of kWh or kW without decimals; the demand is their growth within one second.
-    largest = dict.fromkeys(KEPT_QUANTITIES - {"gas_litre", "water_litre", "heat_kj"}, 10**18)
+    own = KEPT_QUANTITIES - set(MBUS_REGISTERS.values())
+    largest = {name: 10**18 if name.endswith(("_wh", "_w")) else 10**15 for name in own}
     statistics = {f"power_{way}_{end}_w": 10**18 for way in ("import", "export") for end in ("max", "min")}
     quantities = largest | statistics | {"demand_w": 10**18 * 3600}
     row = Row(NUMBER, "electricity", Period.DAY, NOON, NOON, quantities)
@@ -100,14 +103,37 @@ registers = st.dictionaries(
 )
 
 
-@given(registers, registers)
-def test_usage_is_never_negative_and_only_of_registers_known_at_both_ends(
-    start: dict[str, int], end: dict[str, int]
+@given(registers, registers, st.integers(-3600, 86_400 * 31))
+def test_usage_is_never_negative_or_impossible_and_only_of_registers_known_at_both_ends(
+    start: dict[str, int], end: dict[str, int], seconds: int
 ) -> None:
-    used = profile.usage(start, end)
-    assert all(amount >= 0 for amount in used.values())
+    used = profile.usage(start, end, seconds)
+    assert all(0 <= amount <= max(200 * max(seconds, 10) / 3.6, 100 * 300) + 2000 for amount in used.values())
     assert used.keys() <= start.keys() & end.keys() - {"tariff"}
     assert all(start[name] + amount == end[name] for name, amount in used.items())
+
+
+def test_a_row_of_before_there_were_epochs_reads_as_one_that_goes_on() -> None:
+    plain = profile.encode(Row(NUMBER, "gas", Period.DAY, NOON, NOON, {"gas_litre": 7}, simulated=True))
+    assert plain[1] == 1  # the flags: nothing but what there was
+    assert profile.decode(plain, NUMBER, "gas", Period.DAY, NOON).new_epoch is False
+
+
+def test_between_two_rows_there_is_no_usage_when_registers_began_anew() -> None:
+    before, after = (
+        Row(NUMBER, "electricity", Period.HOUR, at, at, {"energy_import_wh": wh}, new_epoch=wh > 0)
+        for at, wh in ((NOON, 0), (NOON + timedelta(hours=1), 500))
+    )
+    assert profile.usage_between(before, after) == {}
+
+
+def test_a_connection_far_larger_than_a_households_has_the_usage_that_its_powers_explain() -> None:
+    begins = Row(NUMBER, "electricity", Period.HOUR, NOON, NOON, {"energy_import_wh": 0})
+    hour = timedelta(hours=1)
+    used = {"energy_import_wh": 900_000}
+    for highest, expected in (({}, {}), ({"power_import_max_w": 950_000}, used)):
+        ends = Row(NUMBER, "electricity", Period.HOUR, NOON + hour, NOON + hour, used | highest)
+        assert profile.usage_between(begins, ends) == expected
 
 
 def test_a_total_is_the_meters_own_or_the_sum_of_its_tariffs() -> None:

@@ -159,6 +159,27 @@ def test_a_clock_set_back_a_lot_begins_anew() -> None:
     assert {row.read_at for row in anew} == {NOON - timedelta(days=400)}
 
 
+@pytest.mark.parametrize("back", [1, 14, 40, 60, 61, 68, 75, 76, 200])
+def test_after_a_clock_was_set_back_the_trace_goes_on_with_the_profile(back: int) -> None:
+    batches: list[Batch] = []
+    recorder = Recorder(batches.append, ZONE, timedelta(seconds=1))
+    set_back_at, written = NOON + 125 * MINUTE, (NOON + 120 * MINUTE).timestamp()
+    for n in range(125):
+        recorder.record(at_home(NOON + n * MINUTE, n))
+    before = len(batches)
+    for n in range(300):
+        recorder.record(at_home(set_back_at + (n - 1 - back) * MINUTE, 125 + n))
+    quarters = [quarter for batch in batches[before:] for quarter in batch.trace]
+    kept = {sample.at for quarter in quarters for sample in quarter.samples}
+    again = {int((set_back_at + n * MINUTE).timestamp()) for n in range(-1 - back, 0)}
+    after = {int((set_back_at + n * MINUTE).timestamp()) for n in range(299 - back)}
+    assert after <= kept
+    if back > 60:  # the profile begins anew
+        assert again <= kept
+    else:
+        assert min(quarter.starts_at for quarter in quarters) == written
+
+
 def test_trace_quarters_follow_each_other_through_a_silence() -> None:
     batches: list[Batch] = []
     recorder = Recorder(batches.append, ZONE, MINUTE)

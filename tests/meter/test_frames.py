@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from gateway.errors import ChecksumMismatch, GatewayError, MeterUnavailable, TelegramCut
+from gateway.errors import ChecksumMismatch, GatewayError, MeterUnavailable, TelegramCut, WrongSpeed
 from gateway.meter import Source, frames, open_source
 from gateway.p1 import Framer
 from gateway.p1.telegram import Telegram, serialize
@@ -107,6 +107,25 @@ def test_a_line_without_good_frames_does_not_start_the_delays_over() -> None:
     waits = Waits()
     read_all(played(LOST, LOST, Script(b"noise", BROKEN, LOST), Script(None)), waits)
     assert waits.total == 1 + 2 + 4
+
+
+def test_a_speed_that_is_only_sought_does_not_lengthen_the_delays() -> None:
+    waits = Waits()
+    wrong = WrongSpeed("115200 8N1", "9600 7E1", silent=False)
+    read_all(played(LOST, LOST, Script(wrong), Script(wrong), Script(None)), waits)
+    assert waits.total == 1 + 2 + 1 + 1
+
+
+def test_a_telegram_that_falls_silent_is_told_as_cut_once() -> None:
+    count, faults = read_all(played(Script(GOOD[:40], *[b""] * 40, GOOD, None)), Waits())
+    assert (count, [type(fault) for fault in faults]) == (1, [TelegramCut])
+
+
+def test_a_meter_that_sends_no_end_has_its_usual_pause_to_say_so_with_the_next() -> None:
+    silence = [b""] * 10
+    endless = [GOOD[: GOOD.index(b"!")], *silence]
+    count, _ = read_all(played(Script(*endless * 4, None)), Waits())
+    assert count == 2  # the first shows what it looks like, the last is not over
 
 
 def test_the_caller_gets_its_turn_on_a_quiet_a_noisy_and_a_lost_line() -> None:

@@ -104,6 +104,14 @@ def test_a_telegram_is_delivered_promptly(tmp_path: Path, settings: str) -> None
     cable.pull_out()
 
 
+def test_a_pty_is_opened_again_and_again_with_a_parity_that_it_cannot_have(tmp_path: Path) -> None:
+    cable = Cable(tmp_path / "port")
+    cable.plug_in()
+    for _ in range(3):
+        open_source(str(cable.link), "9600 7E1").close()
+    cable.pull_out()
+
+
 def test_a_quiet_port_gives_nothing_for_about_a_second(tmp_path: Path) -> None:
     cable = Cable(tmp_path / "port")
     cable.plug_in()

@@ -1,0 +1,212 @@
+"""`p1-gateway doctor`: what is wrong between the meter and the gateway, in plain words.
+
+It looks and changes nothing. What it prints carries no reading, number or key: it may be passed on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.options import CONFIG_PATH, ask, config_option, configured, json_option
+from gateway.config import AUTO, MeterConfig
+from gateway.daemon import utc_now
+from gateway.errors import (
+    ConfigError,
+    DaemonUnavailable,
+    GatewayError,
+    KeyFileUnusable,
+    MeterUnavailable,
+    SeveralPorts,
+)
+from gateway.meter import read_key
+from gateway.meter.damage import Cause
+from gateway.meter.diagnosis import Expected, has_beginning, judge
+from gateway.meter.findings import DAMAGE_REMEDIES, Finding, Grade
+from gateway.meter.listening import Listener
+from gateway.meter.ports import DEV, the_port
+from gateway.p1 import MeterClock
+
+_WIDTH = 100
+_INDENT = 22
+_COLOURS = {Grade.GOOD: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
+_MUCH_DAMAGE = 0.01
+
+
+@click.command()
+@config_option
+@json_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1, max=600),
+    default=15.0,
+    show_default=True,
+    help="How long to listen at each speed.",
+)
+@click.option("--dev", type=click.Path(path_type=Path), default=DEV, hidden=True)  # a machine of a test's
+def doctor(config_path: Path | None, as_json_text: bool, seconds: float, dev: Path) -> None:
+    """Say what is wrong between the meter and the gateway, and what to do about it."""
+    found = []
+    for finding in _examined(config_path, seconds, dev):
+        found.append(finding)
+        if not as_json_text:
+            _print(finding)
+    well = all(finding.grade is not Grade.WRONG for finding in found)
+    if as_json_text:
+        click.echo(json.dumps({"ok": well, "findings": [_as_json(finding) for finding in found]}))
+    else:
+        click.echo("\nAll is well." if well else "\nSomething is wrong: see above what to do.")
+    sys.exit(0 if well else 1)
+
+
+def _examined(config_path: Path | None, seconds: float, dev: Path) -> Iterator[Finding]:
+    """One thing after the other, up to the first that makes the next ones pointless."""
+    try:
+        settings = configured(config_path)
+    except ConfigError as error:
+        yield _wrong("configuration", error)
+        return
+    used = config_path or (CONFIG_PATH if CONFIG_PATH.exists() else None)
+    where = f"{used} can be read." if used else f"There is no {CONFIG_PATH}: every setting has its default."
+    yield Finding("configuration", Grade.GOOD, where)
+    expected = Expected(
+        clock=MeterClock(settings.history.zone, settings.meter.winter_time_only),
+        number=settings.meter.number.strip() or None,
+    )
+    try:
+        expected = replace(expected, key=read_key(settings.meter.key_file))
+    except KeyFileUnusable as error:
+        yield _wrong("key", error)
+    try:
+        status = ask(config_path, "status")
+    except DaemonUnavailable as error:
+        yield Finding("gateway", Grade.NOTE, f"{_capital(error)}. The doctor listens itself.")
+        yield from _line(settings.meter, expected, seconds, dev)
+    else:
+        yield from judge_status(status)
+
+
+def _line(meter: MeterConfig, expected: Expected, seconds: float, dev: Path) -> Iterator[Finding]:
+    address = meter.source
+    try:
+        if address == AUTO:
+            address = str(the_port(dev).path)
+            yield Finding("port", Grade.GOOD, f"The one serial port is {address}.")
+        listener = Listener(expected, seconds, time.monotonic, _progress())
+        sample = listener.listen(address, meter.serial)
+    except SeveralPorts as error:
+        lines = "".join(f'\nsource = "{path}"' for path in error.ports)
+        yield _wrong("port", error, f"Write one of these lines under [meter]:{lines}")
+        return
+    except (MeterUnavailable, ConfigError) as error:
+        yield _wrong("port", error)
+        return
+    if meter.source != AUTO:
+        yield Finding("port", Grade.GOOD, f"{address} can be read.")
+    if sample.sent:
+        yield Finding("bytes", Grade.GOOD, f"{len(sample.sent)} bytes came.")
+    found = judge(sample.sent, expected, utc_now(), recorded=address.startswith("file:"))
+    if has_beginning(sample.sent) and sample.setting is not None:
+        yield _speed(sample.setting, meter.serial)
+    yield from found
+
+
+def _speed(setting: str, configured_setting: str) -> Finding:
+    if configured_setting in (AUTO, setting):
+        return Finding("speed", Grade.GOOD, f"The meter is understood at {setting}.")
+    return Finding(
+        "speed",
+        Grade.WRONG,
+        f"The meter is understood at {setting}, but {configured_setting} is configured.",
+        f'Write serial = "auto" under [meter], or "{setting}".',
+    )
+
+
+def judge_status(status: Mapping[str, Any]) -> list[Finding]:
+    """What a running gateway says about itself. It has the port: nobody else can listen at it."""
+    telegrams, damaged = status["telegrams"], status["damaged"]
+    found = [Finding("gateway", Grade.GOOD, "The gateway is running; it was asked.")]
+    fault = f" {_capital(status['fault'])}." if status["fault"] else ""
+    if status["meter"] == "receiving":
+        found.append(Finding("telegrams", Grade.GOOD, f"Telegrams arrive: {telegrams} since it was started."))
+        if fault:
+            found.append(Finding("fault", Grade.WRONG, f"But something is wrong.{fault}"))
+    else:
+        found.append(
+            Finding(
+                "telegrams",
+                Grade.WRONG,
+                f"The gateway receives nothing from the meter.{fault}",
+                "If this does not help, stop the gateway (sudo systemctl stop p1-gateway), run the doctor "
+                "again so that it can listen itself, and start the gateway afterwards.",
+            )
+        )
+    if damaged:
+        much = damaged > _MUCH_DAMAGE * (telegrams + damaged)
+        found.append(
+            Finding(
+                "damage",
+                Grade.WRONG if much else Grade.NOTE,
+                f"{damaged} telegrams arrived damaged.",
+                DAMAGE_REMEDIES[Cause.UNKNOWN] if much else "One now and then does no harm.",
+            )
+        )
+    return found
+
+
+# --- saying it -----------------------------------------------------------------------------------
+
+
+def _wrong(subject: str, error: GatewayError, remedy: str = "") -> Finding:
+    return Finding(subject, Grade.WRONG, f"{_capital(error)}.", remedy)
+
+
+def _capital(sentence: object) -> str:
+    text = str(sentence)
+    return text[:1].upper() + text[1:]
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {
+        "subject": finding.subject,
+        "grade": finding.grade.value,
+        "sentence": finding.sentence,
+        "remedy": finding.remedy,
+    }
+
+
+def _print(finding: Finding) -> None:
+    mark = click.style(f"{finding.grade.value:<6}", fg=_COLOURS[finding.grade])
+    lines = _wrapped(finding.sentence) + (_wrapped(finding.remedy) if finding.remedy else [])
+    click.echo(f"{mark} {finding.subject:<14} {lines[0]}")
+    for line in lines[1:]:
+        click.echo(" " * _INDENT + line)
+
+
+def _wrapped(text: str) -> list[str]:
+    """Lines of a readable width. A line to be copied stays whole."""
+    return [
+        line
+        for part in text.splitlines()
+        for line in textwrap.wrap(part, _WIDTH - _INDENT, break_long_words=False, break_on_hyphens=False)
+    ]
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """Tell how the listening goes, on a terminal; a script is told nothing."""
+    shown = sys.stderr.isatty()
+
+    def told(setting: str, seconds: int, count: int) -> None:
+        if shown:
+            # Wiped away again: the findings stand in its place.
+            click.echo(f"listening at {setting}: {seconds} s, {count} bytes\r\033[K", err=True, nl=False)
+
+    return told
