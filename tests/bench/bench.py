@@ -10,31 +10,26 @@ import logging
 import os
 import platform
 import sqlite3
-import statistics
 import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dsmr_parser import telegram_specifications
-from dsmr_parser.parsers import TelegramParser
-
 from gateway.consent import Category, Granularity, Notice, Terms
 from gateway.daemon import utc_now
-from gateway.p1 import Decoder, Frame, Framer
 from gateway.simulator import Household, SimulatedMeter
+from tests.bench.decoding import decoding, decrypting, wire_to_reading
 from tests.ports import free_port
 from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, until
 
 START = datetime(2026, 11, 11, 23, tzinfo=UTC)  # a local midnight
 DAY = 86_400
 EVENING = 64_800
-ROUNDS = 7
-DECODED = 300
+DECODED = 1000
 CHUNK = 20
 PER_SECOND = 2000
 
@@ -46,41 +41,12 @@ def main() -> None:
     size, version = len(telegrams[0]), platform.python_version()
     print(f"telegrams: DSMR 5, three phases and gas, {size} bytes each; Python {version}")
     decoding(telegrams)
+    decrypting(telegrams)
+    wire_to_reading(telegrams)
     with tempfile.TemporaryDirectory() as folder:
         whole_day(Path(folder), meter)
     with tempfile.TemporaryDirectory() as folder:
         resident(Path(folder))
-
-
-def decoding(telegrams: list[bytes]) -> None:
-    """Bytes to typed readings, checksum verified, against dsmr-parser on the same telegrams."""
-    texts = [telegram.decode("ascii") for telegram in telegrams]
-    peer = TelegramParser(telegram_specifications.V5)
-    now = utc_now()
-
-    def ours() -> None:
-        framer, decoder = Framer(), Decoder()
-        read = 0
-        for telegram in telegrams:
-            for frame in framer.feed(telegram):
-                assert isinstance(frame, Frame)
-                decoder.decode(frame, now)
-                read += 1
-        assert read == len(telegrams)
-
-    def theirs() -> None:
-        for text in texts:
-            peer.parse(text)
-
-    mine, other = [], []
-    for _ in range(ROUNDS):
-        mine.append(_cpu_us(ours) / len(telegrams))
-        other.append(_cpu_us(theirs) / len(telegrams))
-    ratios = [b / a for a, b in zip(mine, other, strict=True)]
-    print(
-        f"decode: {statistics.median(mine):.1f} µs a telegram, dsmr-parser {statistics.median(other):.1f} µs:"
-        f" {statistics.median(ratios):.0f} times faster (median of {ROUNDS} pairs)"
-    )
 
 
 def whole_day(folder: Path, meter: SimulatedMeter) -> None:
@@ -177,12 +143,6 @@ def _cpu_s(process_id: int) -> float:
     """The processor time that a process and its threads have used so far."""
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_us(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return (time.process_time() - began) * 1e6
 
 
 if __name__ == "__main__":
