@@ -3,7 +3,9 @@
 The way of a telegram, room by room:
 
     meter/      bytes arrive from a serial port, a TCP line or a capture file
-    p1/         bytes -> frame -> telegram -> reading: what the meter said, typed, in UTC
+    p1/         bytes -> frame (decrypted, where it was encrypted) -> telegram -> reading: what the
+                meter said, typed, in UTC
+    history/    plausibility: what cannot be is held until the telegrams after it confirm it
     live.py     the reading that the page shows as "now"
     history/    the reading becomes profile rows and trace blocks, sealed with a key that
                 the daemon itself cannot open again

@@ -106,7 +106,8 @@ def decode(file: BinaryIO, key_file: str, key: str | None, authentication_key: s
             rejected += 1
             click.echo(f"rejected: {error}", err=True)
     if framer.noise:
-        click.echo(f"{framer.noise} bytes belonged to no telegram", err=True)
+        noun = "byte" if framer.noise == 1 else "bytes"
+        click.echo(f"{framer.noise} {noun} belonged to no telegram", err=True)
     sys.exit(1 if rejected else 0)
 
 

@@ -1,4 +1,10 @@
-"""Bytes of the P1 port to readings: frame, telegram, reading. Pure: no I/O, no clock, no logging."""
+"""Bytes of the P1 port to readings. Pure: no I/O, no clock, no logging.
+
+framer, checksum, cipher   bytes to frames: one telegram each, its checksum or tag verified
+telegram                   a frame's lines: codes and their bracketed values
+meaning, values, times     lines to a reading, by the table in obis; country: whose meter it is
+template                   the short way, for telegrams that keep their shape
+"""
 
 from gateway.p1.cipher import Decryptor, EncryptedFrame, MeterKey, encrypt
 from gateway.p1.framer import Frame, Framer
