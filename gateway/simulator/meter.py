@@ -1,4 +1,4 @@
-"""A smart meter at a made-up household: DSMR 5.0, three phases, a gas meter on M-Bus channel 1.
+"""A smart meter at a made-up household: three phases, a gas meter on M-Bus channel 1.
 
 The registers at an instant depend on the seed, the day the meter was installed and that instant,
 never on what was asked before. Import and export follow the sum over the phases; tariff 1 is the
@@ -58,7 +58,7 @@ class SimulatedMeter:
         return telegram(self.dialect, self._known_at(at))
 
     def bytes_at(self, at: datetime) -> bytes:
-        """The bytes that the meter sends at this instant."""
+        """The bytes that the meter sends at this instant; for one that encrypts, what it encrypts."""
         return telegram_bytes(self.dialect, self._known_at(at))
 
     def _known_at(self, at: datetime) -> Reading:

@@ -1,6 +1,5 @@
 """Every dialect: what is read of its telegrams, and that it is what was printed."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from gateway.p1 import Decoder, MBusReading, Reading, decode
 from gateway.p1.telegram import parse, serialize
 from gateway.p1.template import Template
 from gateway.simulator import Household, SimulatedMeter
-from gateway.simulator.dialects import DIALECTS, DSMR_5, Dialect, telegram, telegram_bytes, told
+from gateway.simulator.dialects import DIALECTS, Dialect, telegram, told
 from tests.p1.telegrams import frame_of, later, reading_of, wire
 
 EVERY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
@@ -253,62 +252,6 @@ def test_a_reading_of_another_dialect_is_told_as_far_as_there_are_lines_for_it(
     at = RECEIVED if expected.timed else expected.at
     found = decode(frame_of(wire(dialect, reading)), at, dialect.clock)
     assert replace(found, at=expected.at, timed=expected.timed) == expected
-
-
-@pytest.mark.parametrize(
-    ("dialect", "line"),
-    [
-        ("nl-dsmr22", b"1-0:1.7.0(0001.19*kW)\r\n"),
-        ("nl-dsmr3", b"1-0:1.8.1(00012.345*kWh)\r\n"),
-        ("nl-dsmr4", b"1-0:31.7.0(001*A)\r\n"),
-        ("nl-dsmr5", b"1-0:1.8.1(000012.345*kWh)\r\n"),
-        ("be-fluvius", b"1-0:31.7.0(001.23*A)\r\n"),
-        ("be-fluvius", b"0-0:17.0.0(999.9*kW)\r\n"),
-        ("at-t210", b"1-0:1.8.1(000012345*Wh)\r\n"),
-        ("se-h1", b"1-0:1.8.0(00023.456*kWh)\r\n".replace(b"(", b"(000")),
-        ("hu-wasion", b"0-0:96.14.0(TARIFF 2)\r\n"),
-        ("ch", b"1-1:1.8.1(000012.345*kWh)\r\n"),
-    ],
-)
-def test_a_value_is_printed_with_the_digits_of_its_dialect(dialect: str, line: bytes) -> None:
-    reading = Reading(
-        at=RECEIVED, model="", meter_number="XYZ1", version=None,
-        quantities=MappingProxyType({
-            "energy_import_wh": 23_456, "energy_import_t1_wh": 12_345, "power_import_w": 1199,
-            "current_l1_ma": 1234, "tariff": 2,
-        }),
-    )  # fmt: skip
-    assert line in telegram_bytes(DIALECTS[dialect], reading)
-
-
-@EVERY_DIALECT
-def test_a_single_phase_meter_has_no_lines_for_the_other_phases(dialect: Dialect) -> None:
-    whole = reading_of(dialect, 1, complete=True)
-    of_l1 = {
-        name: value for name, value in whole.quantities.items() if "_l2" not in name and "_l3" not in name
-    }
-    codes = {code for code, _ in telegram(dialect, replace(whole, quantities=MappingProxyType(of_l1))).lines}
-    assert not [
-        code for code in codes if re.match(r"1-0:[4-7][1-4]\.7\.0|1-0:[57][1-3]\.(4|7|32|36)\.0", code)
-    ]
-
-
-def test_an_unset_clock_shows_the_millennium_and_the_time_of_receipt_counts() -> None:
-    sent = wire(DSMR_5, replace(reading_of(DSMR_5, 1), timed=False))
-    assert b"0-0:1.0.0(000101010000W)" in sent
-    reading = decode(frame_of(sent), RECEIVED)
-    assert (reading.at, reading.timed) == (RECEIVED, False)
-
-
-@pytest.mark.parametrize("dialect", ["nl-dsmr22", "nl-dsmr3"])
-def test_meters_before_dsmr_4_send_no_checksum(dialect: str) -> None:
-    assert telegram_bytes(DIALECTS[dialect], reading_of(DIALECTS[dialect], 1)).endswith(b"\r\n!\r\n")
-
-
-def test_the_checksum_of_a_heat_meter_is_not_filled_up_with_zeros() -> None:
-    meter = DIALECTS["nl-warmtelink"]
-    ends = {len(wire(meter, reading_of(meter, seed)).rpartition(b"!")[2]) for seed in range(300)}
-    assert {5, 6} <= ends  # three digits and four, with a line end
 
 
 # --- the short way --------------------------------------------------------------------------------

@@ -204,6 +204,7 @@ def test_a_message_that_is_broken_over_lines_is_one() -> None:
     reading = read(("0-0:96.13.0", f"({broken})"), POWER)
     assert reading.texts == {"message": "Your meter will be read on 3/11!"}
     assert reading.quantities == {"power_import_w": 123}
+    assert read(("0-0:96.13.0", "(FFFF\r\nFF00)")).texts == {"message": "FFFFFF00"}
 
 
 @pytest.mark.parametrize("filling", ["\xff" * 40, "\xb0\xb3", "FF" * 20])

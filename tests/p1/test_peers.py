@@ -16,7 +16,7 @@ from dsmr_parser import telegram_specifications as specifications
 from dsmr_parser.parsers import TelegramParser
 
 from gateway.p1 import Reading, decode
-from gateway.p1.obis import MBUS_REGISTERS, MBUS_TYPES, SCALES
+from gateway.p1.obis import MBUS_REGISTERS, MBUS_TYPES
 from gateway.p1.values import text_of
 from gateway.simulator.dialects import DIALECTS, Dialect
 from tests.p1.telegrams import AUTHENTICATION_KEY_HEX, KEY_HEX, frame_of, reading_of, wire
@@ -101,6 +101,14 @@ OF_A_DEVICE = {
     "valve": ("MBUS_VALVE_POSITION", "VALVE_POSITION_GAS"),
     "register": ("MBUS_METER_READING", "HOURLY_GAS_METER_READING", "GAS_METER_READING"),
 }
+# How many of our base units one of the meter's is: stated here anew, so that an error of the table shows.
+SCALES = {
+    ("kWh", "wh"): 1000, ("Wh", "wh"): 1, ("kvarh", "varh"): 1000, ("kVArh", "varh"): 1000,
+    ("varh", "varh"): 1, ("kW", "w"): 1000, ("W", "w"): 1,
+    ("kvar", "var"): 1000, ("kVAr", "var"): 1000, ("var", "var"): 1,
+    ("kVA", "va"): 1000, ("V", "mv"): 1000, ("A", "ma"): 1000, ("Hz", "mhz"): 1000, (None, "permille"): 1000,
+    ("m3", "litre"): 1000, ("GJ", "kj"): 1_000_000,
+}  # fmt: skip
 BASES = {base for _, base in SCALES}
 
 HOUR = timedelta(hours=1)
@@ -226,7 +234,7 @@ def peer_devices(devices: Any) -> dict[str, Any]:
 
 def scaled(found: Any, base: str) -> Decimal:
     """A value of the peer's in our base unit."""
-    return Decimal(found.value) * int(SCALES[(found.unit or "").casefold(), base])
+    return Decimal(found.value) * SCALES[found.unit, base]
 
 
 def we_read(reading: Reading) -> dict[str, Any]:
