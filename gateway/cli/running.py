@@ -97,6 +97,12 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
     click.echo(
         f"meter      {found['meter']}{marked}, {found['telegrams']} telegrams, {found['damaged']} damaged"
     )
+    implausible = found["implausible"]
+    if any(implausible.values()):
+        click.echo(
+            f"           {implausible['dropped']} readings contradicted by others and left out, "
+            f"{implausible['held']} held, {implausible['epochs']} times registers began anew"
+        )
     if found["fault"]:
         click.echo(f"           {found['fault']}")
     click.echo(f"sharing    {found['sharing']}, {found['consents']} consents valid")

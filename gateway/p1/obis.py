@@ -94,7 +94,8 @@ def _phase(phase: str, group: int) -> Iterator[Row]:
     yield Row(f"1-0:{group + 2}.7.0", f"power_export_{phase}_w", N, (2, 3), "kW")
     yield Row(f"1-0:{group + 3}.7.0", f"reactive_power_import_{phase}_var", N, (2, 3), "kvar")
     yield Row(f"1-0:{group + 4}.7.0", f"reactive_power_export_{phase}_var", N, (2, 3), "kvar")
-    yield Row(f"1-0:{group + 11}.7.0", f"current_{phase}_ma", N, (3, 0), "A")
+    # Sweden's is signed: its currents are typed so
+    yield Row(f"1-0:{group + 11}.7.0", f"current_{phase}_ma", S, (3, 0), "A")
     yield Row(f"1-0:{group + 12}.7.0", f"voltage_{phase}_mv", N, (3, 1), "V")
     yield Row(f"1-0:{group + 13}.7.0", f"power_factor_{phase}_permille", S, (1, 3))
     yield Row(f"1-0:{group + 11}.4.0", f"fuse_threshold_{phase}_ma", LIMIT, (3, 0), "A")
@@ -133,6 +134,7 @@ TABLE: tuple[Row, ...] = (
     Row("1-0:2.7.0", "power_export_w", N, (2, 3), "kW"),
     Row("1-0:3.7.0", "reactive_power_import_var", N, (2, 3), "kvar"),
     Row("1-0:4.7.0", "reactive_power_export_var", N, (2, 3), "kvar"),
+    *(Row(f"1-0:{q + 4}.7.0", f"reactive_power_q{q}_var", N, (2, 3), "kvar") for q in (1, 2, 3, 4)),
     Row("1-0:9.7.0", "apparent_power_import_va", N, (2, 3), "kVA"),
     Row("1-0:10.7.0", "apparent_power_export_va", N, (2, 3), "kVA"),
     Row("1-0:14.7.0", "frequency_mhz", N, (2, 2), "Hz"),

@@ -16,6 +16,7 @@ from gateway.p1.framer import Frame
 # Lithuanian meters send some values in double brackets.
 _VALUE = r"\((?:\([^()]*+\)|[^()]*+)\)"
 LINE = re.compile(rf"^[ \t\x00\xff]*+(\d+-\d+:[\d.:*]+)({_VALUE}(?:\s*+{_VALUE})*+)", re.MULTILINE)
+_BRACKETS_MORE = re.compile(r"([()])\1")
 _CODE = re.compile(r"\d+-\d+:[\d.]+")
 
 
@@ -42,7 +43,7 @@ def parse(frame: Frame) -> Telegram:
     Raises MalformedTelegram when no line can be read.
     """
     header, _, text = frame.body.decode("latin-1")[1:-1].partition("\n")
-    lines = tuple(LINE.findall(text))
+    lines = tuple((code, _BRACKETS_MORE.sub(r"\1", values)) for code, values in LINE.findall(text))
     if not lines:
         raise MalformedTelegram("it has no line with an OBIS code")
     between = (part.strip("\r\x00\xff \t") for part in LINE.sub("", text).split("\n"))

@@ -9,18 +9,25 @@ from flask_babel import gettext, ngettext
 
 from gateway.errors import (
     AlreadyClaimed,
+    AuthenticationKeyWrong,
     BrokerUnavailable,
     CannotUnlock,
     ChecksumMismatch,
     ChecksumMissing,
     DeviceKeyUnusable,
+    EncryptedTelegramDamaged,
+    EncryptedWithoutKey,
+    EncryptionKeyWrong,
+    FrameReplayed,
     GatewayError,
+    ImplausibleReading,
     LedgerBroken,
     MalformedTelegram,
     MeterNumberMissing,
     MeterUnavailable,
     NotClaimed,
     PasswordTooShort,
+    RegistersBeganAnew,
     SealBroken,
     SeveralPorts,
     StateUnusable,
@@ -58,6 +65,21 @@ _SENTENCES: dict[type[GatewayError], str] = {
         "The meter does not send its number, so nothing is kept: write the number on the meter's front "
         "into the configuration of the gateway."
     ),
+    EncryptedWithoutKey: N_(
+        "The meter's telegrams are encrypted: ask your grid operator for the meter's key, and put it "
+        "into the configuration of the gateway."
+    ),
+    EncryptionKeyWrong: N_("The key in the configuration does not fit this meter."),
+    AuthenticationKeyWrong: N_("The authentication key in the configuration does not fit this meter."),
+    FrameReplayed: N_(
+        "An encrypted telegram came a second time or too late and was not used. If the meter was "
+        "reset, restart the gateway."
+    ),
+    ImplausibleReading: N_("A reading that cannot be true was left out."),
+    RegistersBeganAnew: N_(
+        "The meter's registers began anew, so usage is counted from there. Was the meter replaced?"
+    ),
+    EncryptedTelegramDamaged: _DAMAGED,
     ChecksumMismatch: _DAMAGED,
     ChecksumMissing: _DAMAGED,
     TelegramCut: _DAMAGED,

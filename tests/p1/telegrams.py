@@ -124,7 +124,7 @@ def _texts(dialect: Dialect, told: list[Line], chance: Random, complete: bool) -
         elif not name.startswith("message"):
             text = "XYZ" + _letters(chance, 13)
         elif line.plain:
-            text = "(ER11)"
+            text = "ER11"
         else:
             text = (_SENTENCE * 21)[
                 : chance.choice((1, 8, 52, 200, 1024 if name == "message" else 52))

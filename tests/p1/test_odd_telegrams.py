@@ -224,8 +224,17 @@ def test_a_number_of_zeros_is_none() -> None:
     assert read(("0-0:96.1.1", "(00000000000000)"), POWER).meter_number is None
 
 
-def test_a_value_in_double_brackets_is_kept() -> None:
-    assert "ER11" in read(("0-0:96.13.0", "((ER11))")).texts["message"]
+def test_double_brackets_are_as_single_ones() -> None:
+    assert read(("0-0:96.13.0", "((ER11))")).texts["message"] == "ER11"
+    assert read(("1-0:1.7.0", "((00.123*kW))")).quantities["power_import_w"] == 123
+
+
+def test_a_current_may_be_negative() -> None:
+    assert read(("1-0:31.7.0", "(-01.1*A)")).quantities["current_l1_ma"] == -1100
+
+
+def test_reactive_power_is_read_by_quadrant() -> None:
+    assert read(("1-0:5.7.0", "(00.250*kvar)")).quantities["reactive_power_q1_var"] == 250
 
 
 # --- M-Bus devices --------------------------------------------------------------------------------

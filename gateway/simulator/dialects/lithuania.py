@@ -36,7 +36,7 @@ ESO = Dialect(
         *lines("demand_reactive_import_current_quarter_var", "demand_reactive_export_current_quarter_var"),
         *lines("demand_apparent_import_current_quarter_va", "demand_apparent_export_current_quarter_va"),
         *lines("failures_any", "sags_*", "swells_*"),
-        # A message is sent as it is, some in brackets of its own: ((ER11)).
+        # A message is sent as it is.
         *lines("message", plain=True, absent=EMPTY),
     ),
 )
