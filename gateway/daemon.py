@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ from gateway.errors import (
 )
 from gateway.history import (
     DeviceKey,
+    FolderLock,
+    GatewaySecret,
     HiddenFile,
     Judged,
     Plausibility,
@@ -46,6 +49,8 @@ from gateway.history import (
     Row,
     SealedHistory,
     WriterThread,
+    open_keys,
+    settle,
 )
 from gateway.live import Live
 from gateway.meter import MeterLine, frames, read_key
@@ -68,9 +73,9 @@ def utc_now() -> datetime:
 class DataFolder:
     """Where everything lies that the gateway keeps."""
 
-    def __init__(self, folder: Path, device_key: DeviceKey) -> None:
+    def __init__(self, folder: Path, secret: GatewaySecret) -> None:
         self._folder = folder
-        self._device_key = device_key
+        self.secret = secret
         self.history = folder / HISTORY_NAME
         self.ledger = folder / "ledger.jsonl"
         self.broker = folder / "broker"
@@ -78,32 +83,48 @@ class DataFolder:
         self.control = control_socket(folder)
 
     def hidden(self, name: str) -> HiddenFile:
-        return HiddenFile(self._folder / "hidden" / name, self._device_key)
+        return HiddenFile(self._folder / "hidden" / name, self.secret)
 
 
 def control_socket(folder: Path) -> Path:
     return folder / "control.sock"
 
 
-def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
-    """The data folder, made at the first start with its device key.
+def take_folder(config: Config, settled: bool = True) -> FolderLock:
+    """Make the data folder one's own, and end what a power cut interrupted in it.
 
-    A key that is missing beside a history is not made anew: it is on a stick that is not plugged in.
-    Raises ConfigError and DeviceKeyUnusable.
+    Without `settled` it is left as it is: where the device key is lost, it cannot be ended.
+
+    Raises ConfigError, FolderInUse and HistoryError.
     """
     folder = config.history.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        begun = (folder / HISTORY_NAME).exists()
-        find = DeviceKey.load if begun else DeviceKey.load_or_create
-        device_key = find(config.history.device_key)
+        lock = FolderLock(folder)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
-    return DataFolder(folder, device_key), device_key
+    try:
+        if settled:
+            settle(config.history.device_key, folder / HISTORY_NAME)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
 
 
-def open_ledger(folder: DataFolder, device_key: DeviceKey, clock: Callable[[], datetime]) -> Ledger:
-    return Ledger(folder.ledger, device_key.subkey("ledger"), folder.hidden("ledger-newest"), clock)
+def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
+    """The data folder, made at the first start with its keys. Raises ConfigError and HistoryError."""
+    folder = config.history.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = open_keys(config.history.device_key, folder / HISTORY_NAME)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
+    return DataFolder(folder, keys.secret), keys.device_key
+
+
+def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
+    return Ledger(folder.ledger, folder.secret.subkey("ledger"), folder.hidden("ledger-newest"), clock)
 
 
 class Daemon:
@@ -116,12 +137,14 @@ class Daemon:
         self._stopping = threading.Event()
         self._failed = False
         self._told: dict[str, datetime] = {}
+        self._lock = take_folder(config)
         folder, device_key = open_folder(config)
         secrets = BrokerSecrets.load_or_create(folder.hidden("broker"))
         broker = config.broker
         self.live = Live(clock)
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
-        self.ledger = open_ledger(folder, device_key, clock)
+        self._history_fault = self.history.older_copy()
+        self.ledger = open_ledger(folder, clock)
         self._disclosures = DisclosureLog(folder.hidden("disclosures"), clock)
         self._publisher = Publisher(
             Login(broker.host, broker.port, PUBLISHER, secrets.publisher),
@@ -189,10 +212,10 @@ class Daemon:
         if self._recording is None:
             if not self.history.claimed:
                 return None
-            writer = WriterThread(self.history.open_writer(), self._fault)
+            writer = self.history.writer_thread(self._fault)
             interval = timedelta(seconds=self._config.history.flush_interval_s)
             self._recording = (self.history.recorder(writer.submit, interval, self._plausibility), writer)
-            writer.start()
+            self.history.start(writer)
         return self._recording[0]
 
     # --- running -----------------------------------------------------------------------------
@@ -204,6 +227,8 @@ class Daemon:
             log.info("this gateway has no owner yet: claim it on its page, with the setup code")
         if self.ledger.fault is not None:
             log.error("%s", self.ledger.fault)
+        if self._history_fault is not None:
+            log.error("%s", self._history_fault)
         threading.excepthook = self._thread_died
         parts = (self._publishing, self._page, self._control)
         for part in parts:
@@ -245,6 +270,7 @@ class Daemon:
             if reading is not None:
                 recorder.flush(reading.at)
             writer.stop()
+        self._lock.release()
 
     def _now_and_then(self) -> None:
         while not self._stopping.wait(_NOW_AND_THEN_S):
@@ -308,6 +334,14 @@ class Daemon:
             "meter number": lambda _: self.live.meter_number(),
             "grant": self._grant,
             "withdraw": lambda asked: self.sharing.withdraw(asked["consent"], "command").id,
+            "key status": lambda _: self._key_status(),
+            "renew keys": self._renew_keys,
+            "change password": lambda asked: self.history.change_password(
+                asked["number"], asked["password"], asked["new_password"]
+            ),
+            "recover": lambda asked: self.history.recover(
+                asked["number"], asked["code"], asked["new_password"]
+            ),
             "stop sharing": lambda _: self.sharing.stop("command"),
             "start sharing": lambda _: self.sharing.start("command"),
         }
@@ -323,12 +357,20 @@ class Daemon:
             "topic": credentials.topic,
         }
 
+    def _key_status(self) -> dict[str, Any]:
+        return self.history.key_status(self._clock().timestamp())
+
+    def _renew_keys(self, asked: dict[str, Any]) -> dict[str, Any]:
+        renewed = self.history.renew(asked["number"], asked["password"], self._clock().timestamp())
+        return asdict(renewed)
+
     def status(self) -> dict[str, Any]:
         """How the gateway is doing: no reading, no number."""
         latest = self.live.latest()
         now = self._clock()
         return {
             "claimed": self.history.claimed,
+            "history_fault": self._history_fault and str(self._history_fault),
             "meter": "receiving" if self.live.is_fresh() else "silent",
             "fault": latest.fault and str(latest.fault),
             "telegrams": latest.telegrams,

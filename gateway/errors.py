@@ -5,6 +5,8 @@ No message carries a reading, a meter number, a password or a key: messages are 
 
 from __future__ import annotations
 
+from datetime import date
+
 
 class GatewayError(Exception):
     """Any error this project raises on purpose. `str(error)` is one plain sentence."""
@@ -185,6 +187,32 @@ class RegistersBeganAnew(HistoryError):
         super().__init__(
             "a meter's registers jumped or began anew, and the telegrams after that confirm it:"
             " usage is counted from there (was the meter replaced?)"
+        )
+
+
+class KeysExchanged(HistoryError):
+    def __init__(self) -> None:
+        super().__init__(
+            "the household's keys in the history were not put there by this gateway, so nothing is sealed to"
+            " them: someone changed the file; put back a backup"
+        )
+
+
+class OlderCopy(HistoryError):
+    """`last_day` is the last local day that the history holds; `known_day` the last that it held."""
+
+    def __init__(self, last_day: date | None, known_day: date) -> None:
+        held = "holds nothing" if last_day is None else f"ends on {last_day}"
+        super().__init__(
+            f"an older copy of the history was put in its place: it {held}, while it went on until"
+            f" {known_day}; what lies between is missing"
+        )
+
+
+class FolderInUse(GatewayError):
+    def __init__(self) -> None:
+        super().__init__(
+            "another gateway process works with this data folder: stop it first, or wait until it is done"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import consents, doctor, histories, running, telegrams
+from gateway.cli import checks, consents, doctor, histories, keys, running, telegrams
 from gateway.errors import GatewayError
 
 
@@ -32,6 +32,7 @@ def main() -> None:
     """The P1 gateway: a smart meter's readings for its owner, and for nobody else without consent."""
 
 
+histories.history.add_command(checks.verify)
 for command in (
     running.run,
     running.demo,
@@ -43,5 +44,6 @@ for command in (
     telegrams.decode,
     consents.consent,
     histories.history,
+    keys.key,
 ):
     main.add_command(command)

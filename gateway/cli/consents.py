@@ -25,8 +25,8 @@ def consent() -> None:
 
 
 def _ledger(path: Path | None) -> Ledger:
-    paths, device_key = open_folder(configured(path))
-    ledger = open_ledger(paths, device_key, utc_now)
+    paths, _ = open_folder(configured(path))
+    ledger = open_ledger(paths, utc_now)
     if ledger.fault is not None:
         raise ledger.fault
     return ledger

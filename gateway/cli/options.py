@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from gateway import config, control
 from gateway.daemon import control_socket
+from gateway.errors import DaemonUnavailable, GatewayError
 
 CONFIG_PATH = Path("/etc/p1-gateway/gateway.toml")
 
@@ -19,6 +23,9 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     envvar="P1_GATEWAY_CONFIG",
     help=f"The configuration file.  [default: {CONFIG_PATH}, else every setting's default]",
+)
+password_file_option = click.option(
+    "--password-file", type=click.File(), help="Read the password from there, not from the keyboard."
 )
 json_option = click.option("--json", "as_json_text", is_flag=True, help="As JSON, for a script.")
 
@@ -33,6 +40,32 @@ def configured(path: Path | None) -> config.Config:
 def ask(path: Path | None, operation: str, **facts: Any) -> Any:
     """Ask the running daemon; see `control.ask`."""
     return control.ask(control_socket(configured(path).history.data_dir), operation, **facts)
+
+
+def asked_number(path: Path | None) -> str:
+    """The electricity meter's number: from the running gateway, else from the owner."""
+    try:
+        number = ask(path, "meter number")
+    except DaemonUnavailable:
+        number = None
+    return str(number or click.prompt("Meter number, as on the front of the meter", err=True))
+
+
+def asked_secret(file: TextIO | None, prompt: str) -> str:
+    """A password or code: the first line of a file, else typed unseen. Raises GatewayError."""
+    if file is None:
+        return str(click.prompt(prompt, hide_input=True, err=True))
+    secret = file.readline().rstrip("\r\n")
+    if not secret:
+        raise GatewayError(f"the file for the {prompt.lower()} is empty")
+    return secret
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows, on stderr, how much is done, and of how much."""
+    with click.progressbar(length=1000, label=label, file=sys.stderr) as bar:
+        yield lambda done, of: bar.update((1000 * done // of if of else 1000) - bar.pos)
 
 
 def parsed_date(text: str) -> date:

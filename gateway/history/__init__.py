@@ -1,22 +1,31 @@
 """The sealed history: the daemon adds to it, only the owner can read it back.
 
-keyring         the keys; nothing else touches them        seal       rows and blocks under a data key
+keyring         the household's keys                       suites     what they are made with, by name
+root_keys       the gateway's own keys                     key_files  where those lie
+seal            rows and blocks under a data key           chain      what of them is authenticated (pure)
+renewal         other keys, every year                     anchor     how far the history had come
+verify          what was altered, removed, put back
 plausibility    what of readings is believed (pure)        limits     how fast a register can rise (pure)
 profile, trace  what is kept of readings (pure)            store      the SQLite file
 recorder        readings -> batches                        writer     batches -> disk, in its own thread
 sealed_history  claim, unlock, record                      open_history   queries after an unlock
 """
 
-from gateway.history.keyring import DeviceKey
+from gateway.history.hidden_file import HiddenFile
+from gateway.history.key_files import FolderLock, open_keys, settle
 from gateway.history.open_history import OpenHistory, Usage
 from gateway.history.plausibility import Judged, Plausibility
 from gateway.history.profile import Period, Row
 from gateway.history.recorder import Recorder
-from gateway.history.sealed_history import HiddenFile, SealedHistory
+from gateway.history.root_keys import DeviceKey, GatewayKeys, GatewaySecret
+from gateway.history.sealed_history import SealedHistory
 from gateway.history.writer import Meter, WriterThread
 
 __all__ = [
     "DeviceKey",
+    "FolderLock",
+    "GatewayKeys",
+    "GatewaySecret",
     "HiddenFile",
     "Judged",
     "Meter",
@@ -28,4 +37,6 @@ __all__ = [
     "SealedHistory",
     "Usage",
     "WriterThread",
+    "open_keys",
+    "settle",
 ]

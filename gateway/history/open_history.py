@@ -16,12 +16,14 @@ from zoneinfo import ZoneInfo
 
 from gateway.errors import CannotUnlock, SealBroken
 from gateway.history import profile, trace
-from gateway.history.keyring import DeviceKey, HouseholdKey
+from gateway.history.chain import is_genuine
+from gateway.history.keyring import HouseholdKey
 from gateway.history.profile import Period, Row
-from gateway.history.seal import DataKey
+from gateway.history.root_keys import GatewayKeys
+from gateway.history.seal import DataKey, cipher_of
 from gateway.history.store import DataKeyRecord, Sealed, Store
 from gateway.history.trace import Block
-from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter, authenticated
+from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,12 @@ class OpenHistory:
     """The unlocked history: queries only. Safe to use from several threads."""
 
     def __init__(
-        self, path: Path, key: HouseholdKey, device_key: DeviceKey, number: str, zone: ZoneInfo
+        self, path: Path, key: HouseholdKey, gateway_keys: GatewayKeys, number: str, zone: ZoneInfo
     ) -> None:
         """Raises CannotUnlock when `number` is not a meter of this household."""
         self._path = path
         self._key = key
-        self._device_key = device_key
+        self._gateway_keys = gateway_keys
         self.zone = zone
         self._data_keys: dict[int, DataKey | None] = {}
         self.damaged: set[str] = set()
@@ -71,6 +73,11 @@ class OpenHistory:
             if store.has_meters_record() and self._meters_record(store) is None:
                 raise CannotUnlock
         self._known_meters()
+
+    def take_key(self, key: HouseholdKey) -> None:
+        """Go on with the household's new key: a renewal has just destroyed the old one."""
+        self._key = key
+        self._data_keys = {key_id: found for key_id, found in self._data_keys.items() if found is not None}
 
     @property
     def meters(self) -> tuple[Meter, ...]:
@@ -86,12 +93,12 @@ class OpenHistory:
         return tuple(Meter(*meter) for meter in json.loads(plain))
 
     def _meters_record(self, store: Store) -> bytes | None:
-        return store.meters_record(self._device_key.meter_tag(self._number))
+        return store.meters_record(self._gateway_keys.secret.meter_tag(self._number))
 
     def rows(self, period: Period, first: datetime, last: datetime, meter: Meter) -> list[Row]:
         """One meter's rows that end from `first` through `last`, one for each period, in order."""
         found: dict[int, Row] = {}
-        tag = self._device_key.meter_tag(meter.number)
+        tag = self._gateway_keys.secret.meter_tag(meter.number)
         with Store.open_to_read(self._path) as store:
             sealed_rows = list(store.rows(tag, period, int(first.timestamp()), int(last.timestamp())))
             records = store.data_keys(tag)  # after the rows: meanwhile the writer may add keys
@@ -137,7 +144,7 @@ class OpenHistory:
     def trace(self, first: datetime, last: datetime) -> Iterator[Block]:
         """The trace blocks of the electricity meters that start in [first, last)."""
         for meter in (meter for meter in self.meters if meter.commodity == "electricity"):
-            tag = self._device_key.meter_tag(meter.number)
+            tag = self._gateway_keys.secret.meter_tag(meter.number)
             with Store.open_to_read(self._path) as store:
                 sealed_blocks = list(store.blocks(tag, int(first.timestamp()), int(last.timestamp())))
                 records = store.data_keys(tag)
@@ -163,10 +170,10 @@ class OpenHistory:
         """None for a forged or altered record: only the gateway can have made its mac."""
         if record.id not in self._data_keys:
             self._data_keys[record.id] = None
-            if authenticated(record, self._device_key) == record:
+            if is_genuine(record, self._gateway_keys.device_key.authenticator):
                 try:
                     raw = self._key.open(record.sealed, meter.number, DATA_KEY_PURPOSE)
-                    self._data_keys[record.id] = DataKey(raw, record.meter_tag)
+                    self._data_keys[record.id] = DataKey(raw, record.meter_tag, cipher_of(record.suite))
                 except CannotUnlock:
                     pass
         return self._data_keys[record.id]

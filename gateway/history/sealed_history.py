@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
-from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed, PasswordTooShort
-from gateway.history import keyring
-from gateway.history.keyring import DeviceKey, HouseholdSeal, PasswordCost
+from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed
+from gateway.history import keyring, renewal, verify
+from gateway.history.anchor import ANCHOR_NAME, Anchor
+from gateway.history.hidden_file import HiddenFile
+from gateway.history.key_files import SecretFile
+from gateway.history.keyring import HouseholdKey, PasswordCost, WrappedHousehold
 from gateway.history.open_history import OpenHistory
 from gateway.history.plausibility import Plausibility
 from gateway.history.recorder import Recorder
+from gateway.history.renewal import Progress
+from gateway.history.root_keys import DeviceKey, GatewayKeys
 from gateway.history.store import Store
-from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter
+from gateway.history.verify import Report
+from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter, WriterThread
 
-SHORTEST_PASSWORD = 10
+RENEWED_EVERY = timedelta(days=365)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a renewal gives: a recovery code to be shown once, and whether the device key is new too."""
+
+    recovery_code: str
+    device_key_replaced: bool
 
 
 class SealedHistory:
-    """One history file and the device key that belongs to it."""
+    """One history file and the keys of the gateway that it belongs to."""
 
     def __init__(
         self, path: Path, device_key: DeviceKey, zone: ZoneInfo, cost: PasswordCost = keyring.COST_ON_A_PI
     ) -> None:
         """Opens or makes the file. Raises HistoryError."""
         self._path = path
-        self._device_key = device_key
         self._zone = zone
         self._cost = cost
         self._claiming = threading.Lock()
+        self._opening = threading.Lock()  # while the keys are those that they are
+        self._changing = threading.Lock()  # while there is one writer
+        self._writing: WriterThread | None = None
+        self._opened: WeakSet[OpenHistory] = WeakSet()
         Store.open(path).close()
+        secret = SecretFile(path.parent).load_or_create(device_key, self.claimed)
+        self._keys = GatewayKeys(device_key, secret)
+        self._anchor = Anchor(HiddenFile(path.parent / "hidden" / ANCHOR_NAME, secret))
 
     @property
     def claimed(self) -> bool:
@@ -49,33 +70,56 @@ class SealedHistory:
 
         Raises PasswordTooShort and AlreadyClaimed.
         """
-        if len(password) < SHORTEST_PASSWORD:
-            raise PasswordTooShort(SHORTEST_PASSWORD)
+        keyring.check_length(password)
         with self._claiming:
             if self.claimed:
                 raise AlreadyClaimed
-            wrapped, code = keyring.new_household(password, self._device_key, self._cost)
+            made = keyring.new_household(password, self._keys, self._cost)
             with Store.open(self._path) as store, store.transaction():
-                store.put_household(wrapped, int(time.time()))
-        return code
+                store.put_household(made.wrapped, int(time.time()))
+        return made.recovery_code
 
     def unlock(self, number: str, password: str) -> OpenHistory:
         """Open for reading. Raises NotClaimed, and CannotUnlock when a factor is wrong."""
-        with Store.open_to_read(self._path) as store:
-            wrapped = store.household()
-        if wrapped is None:
-            raise NotClaimed
-        key = keyring.open_with_password(wrapped, password, self._device_key)
-        return OpenHistory(self._path, key, self._device_key, number, self._zone)
+        with self._opening:
+            _, opened = self._unlocked(number, password)
+            self._opened.add(opened)
+        return opened
+
+    def _unlocked(self, number: str, password: str) -> tuple[HouseholdKey, OpenHistory]:
+        key = keyring.open_with_password(self._household(), password, self._keys.device_key)
+        return key, OpenHistory(self._path, key, self._keys, number, self._zone)
+
+    # --- recording ---------------------------------------------------------------------------
 
     def open_writer(self) -> SealedWriter:
         """What seals and commits batches. Raises NotClaimed. Close it with `SealedWriter.close`."""
+        household = self._household()
+        keyring.check_household(household, self._keys.device_key.authenticator)
         store = Store.open(self._path)
-        wrapped = store.household()
-        if wrapped is None:
-            store.close()
-            raise NotClaimed
-        return SealedWriter(store, HouseholdSeal(wrapped.suite, wrapped.public_key), self._device_key)
+        self._anchor.check(store)
+        return SealedWriter(store, self._keys, self._anchor)
+
+    def writer_thread(self, on_fault: Callable[[HistoryError], None]) -> WriterThread:
+        """A writer with a thread of its own, to be given to `start`. Raises NotClaimed."""
+        return WriterThread(self.open_writer(), on_fault)
+
+    def start(self, writing: WriterThread) -> None:
+        """Let this thread write; what else changes the history is carried out by it, too."""
+        with self._changing:
+            writing.start()
+            self._writing = writing
+
+    def change(self, asked: Callable[[SealedWriter], Result]) -> Result:
+        """Run something on the database as its one writer, between two batches where it records."""
+        with self._changing:
+            if self._writing is None:
+                writer = self.open_writer()
+                try:
+                    return asked(writer)
+                finally:
+                    writer.close()
+        return self._writing.call(asked)
 
     def recorder(
         self,
@@ -91,45 +135,99 @@ class SealedHistory:
             hidden = store.state(RECORDER_STATE)
         if hidden is None:
             return None
-        memory: dict[str, Any] = json.loads(self._device_key.reveal(RECORDER_STATE, hidden))
+        memory: dict[str, Any] = json.loads(self._keys.secret.reveal(RECORDER_STATE, hidden))
         return memory
 
+    # --- keys --------------------------------------------------------------------------------
 
-class HiddenFile:
-    """A small file that the daemon can read again and nobody without the device key can."""
+    def renewed_at(self) -> int | None:
+        """When the household's keys were made or renewed, in Unix seconds; None before the claim."""
+        with Store.open_to_read(self._path) as store:
+            return store.renewed_at()
 
-    def __init__(self, path: Path, device_key: DeviceKey) -> None:
-        self._path = path
-        self._device_key = device_key
+    def renewal_is_due(self, now: float) -> bool:
+        """Whether the keys are a year old."""
+        renewed_at = self.renewed_at()
+        return renewed_at is not None and now - renewed_at >= RENEWED_EVERY.total_seconds()
 
-    def load(self) -> bytes | None:
-        """None when nothing was saved yet. Raises StateUnusable, or HistoryError."""
-        try:
-            hidden = self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise HistoryError(f"{self._path} cannot be read: {error.strerror}") from None
-        return self._device_key.reveal(self._path.name, hidden)
+    def key_status(self, now: float) -> dict[str, Any]:
+        """When the keys were renewed and when they will be, as times in text; None before the claim."""
+        renewed_at = self.renewed_at()
+        if renewed_at is None:
+            return {"claimed": False, "renewed_at": None, "due_at": None, "due": False}
+        at = datetime.fromtimestamp(renewed_at, self._zone)
+        return {
+            "claimed": True,
+            "renewed_at": at.isoformat(),
+            "due_at": (at + RENEWED_EVERY).isoformat(),
+            "due": self.renewal_is_due(now),
+        }
 
-    def save(self, plain: bytes) -> None:
-        """Replace the file; after a power cut it is the old or the new one, whole."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = self._path.with_name(self._path.name + ".new")
-        try:
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(self._device_key.hide(self._path.name, plain))
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            raise HistoryError(f"{self._path} cannot be written: {error.strerror}") from None
+    def renew(self, number: str, password: str, now: float, progress: Progress = renewal.silent) -> Renewed:
+        """Another household key pair, recovery code and, where it can be written, device key.
 
-    def forget(self) -> None:
-        with suppress(FileNotFoundError):
-            self._path.unlink()
+        The old recovery code and device key open nothing from then on. Open histories stay open.
+        Raises CannotUnlock, and HistoryError when it could not be done: then all is as before.
+        """
+        with self._opening:
+            key, _ = self._unlocked(number, password)
+            prepared = renewal.prepare(self._household(), key, password, self._keys, self._cost)
+            folder = self._path.parent
+            self.change(
+                lambda writer: renewal.carry_out(prepared, writer, folder, number, int(now), progress)
+            )
+            for opened in list(self._opened):
+                opened.take_key(prepared.household.key)
+        return Renewed(prepared.household.recovery_code, prepared.device_key_at is not None)
+
+    def change_password(self, number: str, password: str, new_password: str) -> None:
+        """The recovery code stays. Raises CannotUnlock and PasswordTooShort."""
+        keyring.check_length(new_password)
+        with self._opening:
+            key, _ = self._unlocked(number, password)
+            self._wrap_anew(key, new_password)
+
+    def recover(self, number: str, code: str, new_password: str) -> None:
+        """A new password by recovery code and meter number. Raises CannotUnlock and PasswordTooShort."""
+        keyring.check_length(new_password)
+        with self._opening:
+            key = keyring.open_with_recovery_code(self._household(), code)
+            OpenHistory(self._path, key, self._keys, number, self._zone)  # it is the right number
+            self._wrap_anew(key, new_password)
+
+    def _wrap_anew(self, key: HouseholdKey, password: str) -> None:
+        again = keyring.wrap_anew(self._household(), key, password, self._keys, self._cost)
+
+        def replace(writer: SealedWriter) -> None:
+            with writer.store.transaction():
+                writer.store.replace_household(again)
+            writer.store.wipe_log()
+
+        self.change(replace)
+
+    def _household(self) -> WrappedHousehold:
+        with Store.open_to_read(self._path) as store:
+            wrapped = store.household()
+        if wrapped is None:
+            raise NotClaimed
+        return wrapped
+
+    # --- checking ----------------------------------------------------------------------------
+
+    def older_copy(self) -> HistoryError | None:
+        """What to tell when an older copy of the database was put in its place; None as a rule."""
+        with Store.open_to_read(self._path) as store:
+            return self._anchor.check(store)
+
+    def verify(self, progress: Progress = renewal.silent) -> Report:
+        """What the device key alone can prove of the whole chain."""
+        with Store.open_to_read(self._path) as store:
+            return verify.chain(store, self._keys, self._anchor, self._zone, progress)
+
+    def verify_content(self, number: str, password: str, progress: Progress = renewal.silent) -> Report:
+        """As `verify`, and every row and block opened too. Raises CannotUnlock."""
+        with self._opening:
+            key, opened = self._unlocked(number, password)
+        report = self.verify()
+        with Store.open_to_read(self._path) as store:
+            return report + verify.content(store, key, opened.meters, self._keys, self._zone, progress)

@@ -1,15 +1,15 @@
 """The database file: sealed rows and blocks in, sealed rows and blocks out. No key is known here.
 
 SQLite in WAL mode with synchronous=FULL: what was committed survives a power cut. Deleted content
-is overwritten (secure_delete).
+is overwritten (secure_delete), and its pages can be given back (auto_vacuum).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -17,21 +17,68 @@ from typing import Self
 from gateway.errors import HistoryError
 from gateway.history.keyring import PasswordCost, WrappedHousehold
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 10
+# The first two count only before the first table is made, and before the WAL.
+_PRAGMAS = (
+    "page_size=4096",
+    "auto_vacuum=INCREMENTAL",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "secure_delete=ON",
+)
+# From each released version of the schema: the statements that make the next one of it.
+MIGRATIONS: Mapping[int, str] = {}
+PERIOD_CODES = {"quarter": 1, "hour": 2, "day": 3, "month": 4}
+_PERIODS = {code: period for period, code in PERIOD_CODES.items()}
+TAG_BYTES = 16
+"""At the end of everything that is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataKeyRecord:
-    """A data key as it lies on disk. `day` is the proleptic ordinal of the local day."""
+    """A data key as it lies on disk. `day` is the proleptic ordinal of the local day.
+
+    `previous_…` is what was sealed under the meter's data key before this one.
+    """
 
     id: int
     meter_tag: bytes
     day: int
+    suite: str
     sealed: bytes
     previous_id: int | None
-    previous_count: int
-    mac: bytes
+    previous_rows: int
+    previous_blocks: int
+    previous_rows_digest: bytes
+    previous_blocks_digest: bytes
+    mac: bytes = b""
+    trace_removed_at: int | None = None
+    removal_mac: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstKept:
+    """The data key at which a meter's chain begins since the retention took away what was before it."""
+
+    meter_tag: bytes
+    data_key_id: int
+    removed_at: int
+    mac: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells one row or block from every other: its place, and the tag at the end of its seal.
+
+    `kind` is a profile period or "trace".
+    """
+
+    data_key_id: int
+    kind: str
+    period: int
+    sequence: int
+    tag: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +112,9 @@ class Store:
             raise HistoryError(f"the history {path} cannot be opened: {error}") from None
         store = cls(connection)
         try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+            for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
-            store._migrate()
+            store.migrate(SCHEMA_VERSION, MIGRATIONS)
         except (HistoryError, sqlite3.Error) as error:
             store.close()
             raise HistoryError(f"the history {path} cannot be opened: {error}") from None
@@ -92,15 +139,27 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _migrate(self) -> None:
-        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+    def migrate(self, version: int, migrations: Mapping[int, str]) -> None:
+        """Bring the schema to `version`, one step a transaction. Raises HistoryError.
+
+        `migrations` gives, for each version, the statements that make the next one of it.
+        """
+        found: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found > version:
             raise HistoryError("the history was written by a newer version of the gateway")
-        if version == 0:
-            with self.transaction():
-                for statement in files("gateway.history").joinpath("schema.sql").read_text().split(";\n"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if found == 0:
+            self._step(files("gateway.history").joinpath("schema.sql").read_text(), version)
+            return
+        for step in range(found, version):
+            if step not in migrations:
+                raise HistoryError("the history was made by a test version that was never released")
+            self._step(migrations[step], step + 1)
+
+    def _step(self, statements: str, version: int) -> None:
+        with self.transaction():
+            for statement in statements.split(";\n"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {version}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -121,30 +180,30 @@ class Store:
 
     def household(self) -> WrappedHousehold | None:
         """The household's wrapped key pair; None before the claim."""
-        row = self._db.execute(
-            "SELECT suite, public_key, memory_kib, iterations, lanes, by_password, by_recovery_code"
-            " FROM household"
-        ).fetchone()
+        row = self._db.execute(f"SELECT {_HOUSEHOLD} FROM household").fetchone()  # noqa: S608 - our names
         if row is None:
             return None
-        suite, public_key, memory_kib, iterations, lanes, by_password, by_code = row
-        cost = PasswordCost(memory_kib, iterations, lanes)
-        return WrappedHousehold(suite, public_key, cost, by_password, by_code)
+        suite, public_key, memory_kib, iterations, lanes, *wrapped = row
+        return WrappedHousehold(suite, public_key, PasswordCost(memory_kib, iterations, lanes), *wrapped)
+
+    def renewed_at(self) -> int | None:
+        """When the household's keys were made or renewed, in Unix seconds; None before the claim."""
+        row = self._db.execute("SELECT renewed_at FROM household").fetchone()
+        return None if row is None else int(row[0])
 
     def put_household(self, wrapped: WrappedHousehold, made_at: int) -> None:
-        cost = wrapped.cost
         self._db.execute(
-            "INSERT INTO household VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                wrapped.suite,
-                wrapped.public_key,
-                cost.memory_kib,
-                cost.iterations,
-                cost.lanes,
-                wrapped.by_password,
-                wrapped.by_recovery_code,
-                made_at,
-            ),
+            f"INSERT INTO household (id, {_HOUSEHOLD}, made_at, renewed_at)"  # noqa: S608 - our names
+            " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*_household_values(wrapped), made_at, made_at),
+        )
+
+    def replace_household(self, wrapped: WrappedHousehold, renewed_at: int | None = None) -> None:
+        """With `renewed_at` the key pair is another one; without, only how it is wrapped."""
+        self._db.execute(
+            f"UPDATE household SET ({_HOUSEHOLD}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?),"  # noqa: S608 - our names
+            " renewed_at = coalesce(?, renewed_at)",
+            (*_household_values(wrapped), renewed_at),
         )
 
     def meters_record(self, meter_tag: bytes) -> bytes | None:
@@ -152,6 +211,10 @@ class Store:
             "SELECT sealed FROM meters_record WHERE meter_tag = ?", (meter_tag,)
         ).fetchone()
         return None if row is None else bytes(row[0])
+
+    def meters_records(self) -> dict[bytes, bytes]:
+        """Every meters record, by its meter's tag."""
+        return dict(self._db.execute("SELECT meter_tag, sealed FROM meters_record"))
 
     def has_meters_record(self) -> bool:
         """False until the first telegram of a meter was recorded."""
@@ -162,47 +225,55 @@ class Store:
             "INSERT OR REPLACE INTO meters_record VALUES (?, ?, ?)", (meter_tag, sealed, made_at)
         )
 
+    def reseal_meters_record(self, meter_tag: bytes, sealed: bytes) -> None:
+        self._db.execute("UPDATE meters_record SET sealed = ? WHERE meter_tag = ?", (sealed, meter_tag))
+
     # --- data keys ---------------------------------------------------------------------------
 
-    def last_data_key(self, meter_tag: bytes) -> tuple[int, int] | None:
-        """The last data key of a meter, as its id and how much was sealed under it."""
-        row = self._db.execute(
-            "SELECT id, (SELECT count(*) FROM profile_row WHERE data_key_id = data_key.id)"
-            " + (SELECT count(*) FROM trace_block WHERE data_key_id = data_key.id)"
-            " FROM data_key WHERE meter_tag = ? ORDER BY id DESC LIMIT 1",
-            (meter_tag,),
-        ).fetchone()
-        return None if row is None else (row[0], row[1])
+    def last_data_key_id(self, meter_tag: bytes) -> int | None:
+        row = self._db.execute("SELECT max(id) FROM data_key WHERE meter_tag = ?", (meter_tag,)).fetchone()
+        return None if row[0] is None else int(row[0])
 
     def next_data_key_id(self) -> int:
         found: int = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM data_key").fetchone()[0]
         return found
 
+    def newest_data_keys(self) -> dict[bytes, tuple[int, int]]:
+        """The id and the day of each meter's last data key, by its tag."""
+        newest = self._db.execute("SELECT meter_tag, max(id), day FROM data_key GROUP BY meter_tag")
+        return {tag: (key_id, day) for tag, key_id, day in newest}
+
     def put_data_key(self, record: DataKeyRecord) -> None:
-        self._db.execute(
-            "INSERT INTO data_key VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.id,
-                record.meter_tag,
-                record.day,
-                record.sealed,
-                record.previous_id,
-                record.previous_count,
-                record.mac,
-            ),
-        )
+        """Add a record, or replace the one of the same id."""
+        values = [getattr(record, field.name) for field in fields(record)]
+        places = ", ".join("?" * len(values))
+        self._db.execute(f"INSERT OR REPLACE INTO data_key VALUES ({places})", values)  # noqa: S608 - "?"
 
     def data_keys(self, meter_tag: bytes) -> dict[int, DataKeyRecord]:
         """All data keys of a meter, by id."""
         rows = self._db.execute("SELECT * FROM data_key WHERE meter_tag = ? ORDER BY id", (meter_tag,))
         return {row[0]: DataKeyRecord(*row) for row in rows}
 
+    def all_data_keys(self) -> list[DataKeyRecord]:
+        """The data keys of all meters, the oldest first."""
+        return [DataKeyRecord(*row) for row in self._db.execute("SELECT * FROM data_key ORDER BY id")]
+
+    def first_kept(self) -> dict[bytes, FirstKept]:
+        """Where the retention lets each meter's chain begin, by its tag."""
+        return {row[0]: FirstKept(*row) for row in self._db.execute("SELECT * FROM first_kept")}
+
+    def put_first_kept(self, first: FirstKept) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO first_kept VALUES (?, ?, ?, ?)",
+            (first.meter_tag, first.data_key_id, first.removed_at, first.mac),
+        )
+
     # --- rows and blocks ---------------------------------------------------------------------
 
     def put_row(self, data_key_id: int, period: str, ends_at: int, sequence: int, sealed: bytes) -> None:
         self._db.execute(
             "INSERT INTO profile_row (data_key_id, period, ends_at, sequence, sealed) VALUES (?, ?, ?, ?, ?)",
-            (data_key_id, period, ends_at, sequence, sealed),
+            (data_key_id, PERIOD_CODES[period], ends_at, sequence, sealed),
         )
 
     def rows(self, meter_tag: bytes, period: str, first: int, last: int) -> Iterator[Sealed]:
@@ -212,7 +283,7 @@ class Store:
             " JOIN data_key ON data_key.id = profile_row.data_key_id"
             " WHERE period = ? AND ends_at BETWEEN ? AND ? AND meter_tag = ?"
             " ORDER BY ends_at, profile_row.id",
-            (period, first, last, meter_tag),
+            (PERIOD_CODES[period], first, last, meter_tag),
         )
         return (Sealed(*row) for row in found)
 
@@ -241,6 +312,38 @@ class Store:
         )
         return (Sealed(*row) for row in found)
 
+    def row_marks(self) -> Iterator[Mark]:
+        """The mark of every profile row, in the order in which they were written."""
+        found = self._db.execute(
+            "SELECT data_key_id, period, ends_at, sequence, substr(sealed, -16) FROM profile_row ORDER BY id"
+        )
+        return (Mark(key, _PERIODS.get(code, f"unknown {code}"), *rest) for key, code, *rest in found)
+
+    def block_marks(self) -> Iterator[Mark]:
+        """The mark of every trace block, in the order in which they were begun."""
+        found = self._db.execute(
+            "SELECT data_key_id, starts_at, sequence, substr(sealed, -16) FROM trace_block ORDER BY id"
+        )
+        return (Mark(key, "trace", *rest) for key, *rest in found)
+
+    def all_sealed(self) -> Iterator[tuple[str, Sealed]]:
+        """Every row and block with its kind, in the order in which they were written."""
+        for key, code, *rest in self._db.execute(
+            "SELECT data_key_id, period, ends_at, sequence, sealed FROM profile_row ORDER BY id"
+        ):
+            yield _PERIODS.get(code, f"unknown {code}"), Sealed(key, *rest)
+        for row in self._db.execute(
+            "SELECT data_key_id, starts_at, sequence, sealed FROM trace_block ORDER BY id"
+        ):
+            yield "trace", Sealed(*row)
+
+    def count_sealed(self) -> int:
+        """How many rows and blocks there are."""
+        rows, blocks = self._db.execute(
+            "SELECT (SELECT count(*) FROM profile_row), (SELECT count(*) FROM trace_block)"
+        ).fetchone()
+        return int(rows) + int(blocks)
+
     # --- what the daemon remembers -----------------------------------------------------------
 
     def state(self, name: str) -> bytes | None:
@@ -249,3 +352,40 @@ class Store:
 
     def put_state(self, name: str, hidden: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO daemon_state VALUES (?, ?)", (name, hidden))
+
+    # --- the file ----------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything that is read inside is of one moment, whatever is written meanwhile."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
+    def wipe_log(self) -> None:
+        """Empty the write-ahead log: what was deleted or replaced stands in no file any more."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+_HOUSEHOLD = (
+    "suite, public_key, memory_kib, iterations, lanes, by_password, by_recovery_code, by_household,"
+    " device_key_id, mac"
+)
+
+
+def _household_values(wrapped: WrappedHousehold) -> tuple[object, ...]:
+    cost = wrapped.cost
+    return (
+        wrapped.suite,
+        wrapped.public_key,
+        cost.memory_kib,
+        cost.iterations,
+        cost.lanes,
+        wrapped.by_password,
+        wrapped.by_recovery_code,
+        wrapped.by_household,
+        wrapped.device_key_id,
+        wrapped.mac,
+    )

@@ -14,23 +14,31 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
-from gateway.errors import HistoryError
-from gateway.history import profile, trace
-from gateway.history.keyring import DeviceKey, HouseholdSeal
+from gateway.errors import HistoryError, NotClaimed
+from gateway.history import keyring, profile, trace
+from gateway.history.anchor import Anchor
+from gateway.history.chain import UNKNOWN, Head, authenticated, heads_json, heads_of
+from gateway.history.keyring import HouseholdSeal
 from gateway.history.profile import Row
-from gateway.history.seal import DataKey
-from gateway.history.store import DataKeyRecord, Store
+from gateway.history.root_keys import DeviceKey, GatewayKeys
+from gateway.history.seal import CIPHER_NAME, TAG_BYTES, DataKey
+from gateway.history.store import DataKeyRecord, Mark, Store
 from gateway.history.trace import Sample
 
 METERS_PURPOSE = "meters record"
 DATA_KEY_PURPOSE = "data key"
 RECORDER_STATE = "recorder"
+HEAD_STATE = "head"
 _QUEUE_BATCHES = 512
 _RETRY_S = 5.0
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +49,11 @@ class Meter:
 
     number: str
     commodity: str
+
+
+def meters_of(plain: bytes) -> tuple[Meter, ...]:
+    """The household's meters, as they stand in an opened meters record."""
+    return tuple(Meter(*meter) for meter in json.loads(plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +83,47 @@ class Batch:
 class SealedWriter:
     """Seals batches under data keys and commits them to the store."""
 
-    def __init__(self, store: Store, household: HouseholdSeal, device_key: DeviceKey) -> None:
-        self._store = store
-        self._household = household
-        self._device_key = device_key
-        self._keys: dict[tuple[str, date], tuple[int, DataKey]] = {}
+    def __init__(self, store: Store, keys: GatewayKeys, anchor: Anchor) -> None:
+        self.store = store
+        self._keys = keys
+        self._anchor = anchor
+        self._data_keys: dict[tuple[str, date], tuple[int, DataKey]] = {}
         self._running: dict[str, tuple[int, int]] = {}  # of each meter: quarter and id of its block
+        self._heads: dict[bytes, Head] | None = None
+        self._anchor_behind = False
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
 
     def write(self, *batches: Batch) -> None:
         """Commit batches. After an error nothing of them is on disk, and they may be written again."""
         try:
-            with self._store.transaction():
+            with self.store.transaction():
                 for batch in batches:
                     self._write(batch)
                 self._remember(batches[-1].memory)
         except BaseException:
             # The records of new keys may have been rolled back: begin with fresh ones.
-            self._keys.clear()
-            self._running.clear()
+            self.begin_anew()
             raise
+        self._move_anchor()
+
+    def _move_anchor(self) -> None:
+        # After the commit: a cut in between leaves an anchor that is behind, never one ahead.
+        if self._anchor_behind:
+            with suppress(HistoryError):  # the batch is on disk; the anchor follows with the next one
+                self._anchor.move(self.store)
+                self._anchor_behind = False
+
+    def begin_anew(self) -> None:
+        """Forget every data key: what follows is sealed under fresh ones."""
+        self._data_keys.clear()
+        self._running.clear()
+        self._heads = None
+
+    def take_device_key(self, device_key: DeviceKey) -> None:
+        """Authenticate with another device key from now on."""
+        self._keys.device_key = device_key
 
     def _write(self, batch: Batch) -> None:
         if batch.meters:
@@ -103,68 +135,94 @@ class SealedWriter:
             key_id, key = self._data_key(row.meter_number, batch.day)
             ends_at = int(row.ends_at.timestamp())
             sequence, sealed = key.seal(row.period, ends_at, profile.encode(row))
-            self._store.put_row(key_id, row.period, ends_at, sequence, sealed)
+            self.store.put_row(key_id, row.period, ends_at, sequence, sealed)
+            heads, mark = (
+                self._known_heads(),
+                Mark(key_id, row.period, ends_at, sequence, sealed[-TAG_BYTES:]),
+            )
+            heads[key.meter_tag] = heads[key.meter_tag].with_row(mark)
 
     def _remember(self, memory: dict[str, Any]) -> None:
+        hide = self._keys.secret.hide
         plain = json.dumps(memory, separators=(",", ":")).encode()
-        self._store.put_state(RECORDER_STATE, self._device_key.hide(RECORDER_STATE, plain))
+        self.store.put_state(RECORDER_STATE, hide(RECORDER_STATE, plain))
+        self.store.put_state(HEAD_STATE, hide(HEAD_STATE, heads_json(self._known_heads())))
 
     def _write_block(self, quarter: TraceQuarter) -> None:
         key_id, key = self._data_key(quarter.meter_number, quarter.day)
         plain = trace.encode(quarter.starts_at, quarter.samples)
         sequence, sealed = key.seal("trace", quarter.starts_at, plain)
         starts_at, block_id = self._running.get(quarter.meter_number, (None, 0))
-        if starts_at == quarter.starts_at:
-            self._store.replace_block(block_id, sequence, sealed)
+        again = starts_at == quarter.starts_at
+        if again:
+            self.store.replace_block(block_id, sequence, sealed)
         else:
-            block_id = self._store.put_block(key_id, quarter.starts_at, sequence, sealed)
+            block_id = self.store.put_block(key_id, quarter.starts_at, sequence, sealed)
             self._running[quarter.meter_number] = (quarter.starts_at, block_id)
+        mark = Mark(key_id, "trace", quarter.starts_at, sequence, sealed[-TAG_BYTES:])
+        heads = self._known_heads()
+        heads[key.meter_tag] = heads[key.meter_tag].with_block(mark, again)
 
     def _write_meters(self, meters: tuple[Meter, ...]) -> None:
         plain = json.dumps([[meter.number, meter.commodity] for meter in meters]).encode()
         for meter in meters:
             if meter.commodity == "electricity":
-                sealed = self._household.seal(plain, meter.number, METERS_PURPOSE)
-                self._store.put_meters_record(
-                    self._device_key.meter_tag(meter.number), sealed, int(time.time())
-                )
+                sealed = self._household().seal(plain, meter.number, METERS_PURPOSE)
+                tag = self._keys.secret.meter_tag(meter.number)
+                self.store.put_meters_record(tag, sealed, int(time.time()))
 
     def _data_key(self, number: str, day: date) -> tuple[int, DataKey]:
-        held = self._keys.get((number, day))
+        held = self._data_keys.get((number, day))
         if held is not None:
             return held
-        raw, tag = DataKey.new_raw(), self._device_key.meter_tag(number)
-        previous_id, count = self._store.last_data_key(tag) or (None, 0)
+        raw, tag, household = DataKey.new_raw(), self._keys.secret.meter_tag(number), self._household()
+        before = self._before(tag)
         record = DataKeyRecord(
-            id=self._store.next_data_key_id(),
+            # Never a number that was used already, also when an older copy was put in the place of this.
+            id=max(self.store.next_data_key_id(), self._anchor.next_data_key_id()),
             meter_tag=tag,
             day=day.toordinal(),
-            sealed=self._household.seal(raw, number, DATA_KEY_PURPOSE),
-            previous_id=previous_id,
-            previous_count=count,
-            mac=b"",
+            suite=f"{household.suite}/{CIPHER_NAME}",
+            sealed=household.seal(raw, number, DATA_KEY_PURPOSE),
+            previous_id=before.data_key_id or None,
+            previous_rows=before.rows.count,
+            previous_blocks=before.blocks.count,
+            previous_rows_digest=before.rows.digest,
+            previous_blocks_digest=before.blocks.digest,
         )
-        self._store.put_data_key(authenticated(record, self._device_key))
+        self.store.put_data_key(authenticated(record, self._keys.device_key.authenticator))
+        self._known_heads()[tag] = Head(record.id)
+        self._anchor_behind = True
         # Keys of days that have ended are forgotten: the day's last quarter was written before this.
-        self._keys = {held: key for held, key in self._keys.items() if held[0] != number}
-        self._keys[number, day] = (record.id, DataKey(raw, tag))
-        return self._keys[number, day]
+        self._data_keys = {held: key for held, key in self._data_keys.items() if held[0] != number}
+        self._running.pop(number, None)
+        self._data_keys[number, day] = (record.id, DataKey(raw, tag))
+        return self._data_keys[number, day]
 
+    def _household(self) -> HouseholdSeal:
+        """The public half as it lies on disk now: a renewal may have changed it."""
+        wrapped = self.store.household()
+        if wrapped is None:
+            raise NotClaimed
+        keyring.check_household(wrapped, self._keys.device_key.authenticator)
+        return HouseholdSeal(wrapped.suite, wrapped.public_key)
 
-def authenticated(record: DataKeyRecord, device_key: DeviceKey) -> DataKeyRecord:
-    """The record with the mac that this device key gives it."""
-    # HPKE hides but does not say who sealed: only the gateway itself can make this mac.
-    mac = device_key.authenticate(
-        *(
-            str(number).encode()
-            for number in (record.id, record.day, record.previous_id, record.previous_count)
-        ),
-        record.meter_tag,
-        record.sealed,
-    )
-    return DataKeyRecord(
-        record.id, record.meter_tag, record.day, record.sealed, record.previous_id, record.previous_count, mac
-    )
+    def _before(self, tag: bytes) -> Head:
+        """What the chain of a meter has come to.
+
+        What is remembered counts, not what lies on disk: else a hole that was cut would be made good.
+        """
+        head = self._known_heads().get(tag)
+        last = self.store.last_data_key_id(tag)
+        if head is None and last is not None:
+            return Head(last, UNKNOWN, UNKNOWN)
+        return head or Head(0)
+
+    def _known_heads(self) -> dict[bytes, Head]:
+        if self._heads is None:
+            hidden = self.store.state(HEAD_STATE)
+            self._heads = {} if hidden is None else heads_of(self._keys.secret.reveal(HEAD_STATE, hidden))
+        return self._heads
 
 
 class WriterThread:
@@ -181,6 +239,9 @@ class WriterThread:
         self._on_fault = on_fault
         self._retry_s = retry_s
         self._waiting: queue.Queue[Batch | None] = queue.Queue(_QUEUE_BATCHES)
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._calling = threading.Lock()
+        self._ended = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="history writer")
         self.dropped = 0
@@ -194,6 +255,27 @@ class WriterThread:
         except queue.Full:
             self.dropped += 1
             self._on_fault(HistoryError("the disk is too slow or full: a part of the history was not kept"))
+
+    def call(self, asked: Callable[[SealedWriter], Result]) -> Result:
+        """Run something on the database between two batches; returns or raises what it does.
+
+        It is also run while batches wait for a disk that refuses: what makes room must not wait for room.
+        """
+        answer: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(asked(self._writer))
+            except Exception as error:  # noqa: BLE001 - it belongs to who asked
+                answer.set_exception(error)
+
+        with self._calling:
+            if self._ended:
+                raise HistoryError("the gateway is stopping: try again when it runs")
+            self._calls.put(run)
+        with suppress(queue.Full):  # then it is awake
+            self._waiting.put_nowait(None)
+        return answer.result()
 
     @property
     def waiting(self) -> int:
@@ -213,10 +295,23 @@ class WriterThread:
 
     def _run(self) -> None:
         keeping = True
-        while (batch := self._waiting.get()) is not None:
-            # After one that was given up none is kept: what is on disk agrees with the recorder's memory.
-            keeping = keeping and self._is_kept(batch)
+        while True:
+            batch = self._waiting.get()
+            self._answer_calls()
+            if batch is not None:
+                # After one that was given up none is kept: what is on disk agrees with the recorder's memory.
+                keeping = keeping and self._is_kept(batch)
             self._waiting.task_done()
+            if self._stopping.is_set() and self._waiting.empty():
+                break
+        with self._calling:
+            self._ended = True
+            self._answer_calls()
+
+    def _answer_calls(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._calls.get_nowait()()
 
     def _is_kept(self, batch: Batch) -> bool:
         """Try until it is on disk; once the end was asked for, one more time."""
@@ -225,6 +320,7 @@ class WriterThread:
             if last_try:
                 return False
             last_try = self._stopping.wait(self._retry_s)
+            self._answer_calls()
         return True
 
     def _written(self, batch: Batch) -> bool:
@@ -232,5 +328,8 @@ class WriterThread:
             self._writer.write(batch)
         except sqlite3.Error as error:
             self._on_fault(HistoryError(f"the history cannot be written: {error}"))
+            return False
+        except HistoryError as error:
+            self._on_fault(error)
             return False
         return True

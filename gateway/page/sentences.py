@@ -21,6 +21,7 @@ from gateway.errors import (
     FrameReplayed,
     GatewayError,
     ImplausibleReading,
+    KeysExchanged,
     LedgerBroken,
     MalformedTelegram,
     MeterNumberMissing,
@@ -52,6 +53,10 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ),
     DeviceKeyUnusable: N_("The gateway's own key is missing or damaged: the history cannot be opened."),
     StateUnusable: N_("The gateway's own key does not belong to what it stored."),
+    KeysExchanged: N_(
+        "The household's keys in the history were not put there by this gateway, so nothing is sealed to "
+        "them."
+    ),
     SealBroken: N_("A part of the history was altered and is not shown."),
     BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
     LedgerBroken: N_("The register of consents was altered."),

@@ -5,6 +5,7 @@ The number comes from the live telegrams; only without a meter does the owner ty
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -18,6 +19,8 @@ from gateway.page.sessions import visitor
 from gateway.page.throttle import TooManyTries
 
 pages = Blueprint("sign_in", __name__)
+
+log = logging.getLogger(__name__)
 
 # Each unlock takes 64 MiB on purpose (Argon2id): a small computer does them one after another.
 _unlocking = threading.Lock()
@@ -48,7 +51,24 @@ def sign_in() -> AnyResponse:
         return _form(sentence(error), 500)
     throttles().password.succeeded(address)
     visitor().sign_in(history, here().clock())
-    return redirect(url_for("now.page"), 303)
+    return _renewed(number, request.form.get("password", "")) or redirect(url_for("now.page"), 303)
+
+
+def _renewed(number: str, password: str) -> Response | None:
+    """The page with the new recovery code, when the keys were a year old and are renewed now.
+
+    The password is at hand at this moment only. What fails is tried again at the next sign-in.
+    """
+    now = here().clock().timestamp()
+    if not here().history.renewal_is_due(now):
+        return None
+    try:
+        with _unlocking:
+            renewed = here().history.renew(number, password, now)
+    except HistoryError as error:
+        log.warning("%s", error)
+        return None
+    return make_response(render_template("renewed.html", renewed=renewed))
 
 
 @pages.post("/sign-out")

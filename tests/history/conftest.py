@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.history import DeviceKey, SealedHistory
+from gateway.history import DeviceKey, GatewayKeys, SealedHistory
+from gateway.history.key_files import SecretFile
 from gateway.history.keyring import COST_IN_TESTS
 from tests.made_up import PASSWORD, ZONE
 
@@ -17,6 +18,13 @@ def device_key(tmp_path: Path) -> DeviceKey:
 
 
 @pytest.fixture
+def key_path(device_key: DeviceKey) -> Path:
+    """Where the device key lies."""
+    assert device_key.path is not None
+    return device_key.path
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "history.db"
 
@@ -24,6 +32,12 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def unclaimed(path: Path, device_key: DeviceKey) -> SealedHistory:
     return SealedHistory(path, device_key, ZONE, COST_IN_TESTS)
+
+
+@pytest.fixture
+def keys(unclaimed: SealedHistory, path: Path, device_key: DeviceKey) -> GatewayKeys:
+    """What the gateway of this history holds."""
+    return GatewayKeys(device_key, SecretFile(path.parent).load(device_key))
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from stat import S_IMODE
 import pytest
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from gateway.errors import HistoryError, SealBroken, StateUnusable
-from gateway.history import DeviceKey, HiddenFile, Recorder, SealedHistory
+from gateway.errors import DeviceKeyUnusable, HistoryError, SealBroken, StateUnusable
+from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, HiddenFile, Recorder, SealedHistory
 from gateway.history.keyring import HouseholdKey
 from gateway.history.seal import DataKey
 from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter
@@ -58,12 +58,12 @@ def test_the_data_key_of_a_day_that_has_ended_is_forgotten(history: SealedHistor
         keys = [found for found in held_by(writer) if isinstance(found, DataKey)]
         assert len(keys) == 1
         of_yesterday = look(
-            path, "SELECT period, ends_at, sequence, sealed FROM profile_row WHERE data_key_id = 1"
+            path, "SELECT ends_at, sequence, sealed FROM profile_row WHERE data_key_id = 1 AND period = 1"
         )
-        assert len(of_yesterday) > 20
+        assert len(of_yesterday) == 20
         for row in of_yesterday:
             with pytest.raises(SealBroken):
-                keys[0].unseal(*row)
+                keys[0].unseal("quarter", *row)
 
 
 def test_no_raw_data_key_stays_in_the_writers_memory(history: SealedHistory) -> None:
@@ -75,18 +75,19 @@ def test_no_raw_data_key_stays_in_the_writers_memory(history: SealedHistory) -> 
         sequence, sealed = key.seal("quarter", 0, b"plain")
         for raw in made:
             with pytest.raises(SealBroken):
-                DataKey(raw, key._meter_tag).unseal("quarter", 0, sequence, sealed)
+                DataKey(raw, key.meter_tag).unseal("quarter", 0, sequence, sealed)
 
 
 def test_the_recorders_memory_opens_with_the_device_key_only_and_holds_no_more_than_today(
-    history: SealedHistory, path: Path, device_key: DeviceKey
+    history: SealedHistory, path: Path, keys: GatewayKeys
 ) -> None:
     with closing(history.open_writer()) as writer:
         two_days(history, writer)
-    hidden = look(path, "SELECT hidden FROM daemon_state")[0][0]
-    with pytest.raises(StateUnusable):
-        DeviceKey(bytes(32)).reveal(RECORDER_STATE, hidden)
-    memory = json.loads(device_key.reveal(RECORDER_STATE, hidden))
+    hidden = look(path, "SELECT hidden FROM daemon_state WHERE name = ?", RECORDER_STATE)[0][0]
+    for wrong in (GatewaySecret(bytes(32)), keys.device_key):
+        with pytest.raises(StateUnusable):
+            wrong.reveal(RECORDER_STATE, hidden)
+    memory = json.loads(keys.secret.reveal(RECORDER_STATE, hidden))
     (profile,) = memory["profiles"].values()
     assert set(memory) == {"profiles", "meters", "plausibility"}
     assert set(profile) == {"commodity", "last", "next", "began", "statistics", "broken"}
@@ -97,11 +98,14 @@ def test_the_recorders_memory_opens_with_the_device_key_only_and_holds_no_more_t
     }
 
 
-def test_a_recorder_of_another_device_key_does_not_start_on_this_memory(
+def test_a_recorder_of_another_gateway_does_not_start_on_this_memory(
     history: SealedHistory, path: Path
 ) -> None:
     with closing(history.open_writer()) as writer:
         two_days(history, writer)
+    with pytest.raises(DeviceKeyUnusable, match="not the one that belongs to this data folder"):
+        SealedHistory(path, DeviceKey(bytes(32)), ZONE)
+    (path.parent / "gateway.secret").write_bytes(GatewaySecret.new().hidden_under(DeviceKey(bytes(32))))
     elsewhere = SealedHistory(path, DeviceKey(bytes(32)), ZONE)
     with pytest.raises(StateUnusable):
         elsewhere.recorder(lambda _: None, MINUTE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from stat import S_IMODE
@@ -19,7 +20,7 @@ from gateway.errors import (
     PasswordTooShort,
     StateUnusable,
 )
-from gateway.history import DeviceKey, Meter, Period, SealedHistory, keyring
+from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Meter, Period, SealedHistory, keyring
 from gateway.history.keyring import COST_IN_TESTS, HouseholdSeal, WrappedHousehold
 from gateway.history.store import Store
 from tests.history.recording import record, steady, unlocked
@@ -35,8 +36,8 @@ def recorded(history: SealedHistory) -> SealedHistory:
 
 
 @pytest.fixture
-def key() -> DeviceKey:
-    return DeviceKey(bytes(range(32)))
+def key() -> GatewayKeys:
+    return GatewayKeys(DeviceKey(bytes(range(32))), GatewaySecret(bytes(32)))
 
 
 def wrapped_of(path: Path) -> WrappedHousehold:
@@ -69,24 +70,27 @@ def test_a_wrong_meter_number_or_password_is_refused(
         recorded.unlock(number, password)
 
 
-def test_a_wrong_device_key_is_refused(recorded: SealedHistory, path: Path, key: DeviceKey) -> None:
-    elsewhere = SealedHistory(path, key, ZONE, COST_IN_TESTS)
+def test_a_wrong_device_key_is_refused(recorded: SealedHistory, path: Path, key: GatewayKeys) -> None:
+    with pytest.raises(DeviceKeyUnusable, match="not the one that belongs to this data folder"):
+        SealedHistory(path, key.device_key, ZONE, COST_IN_TESTS)
+    (path.parent / "gateway.secret").write_bytes(key.secret.hidden_under(key.device_key))
+    elsewhere = SealedHistory(path, key.device_key, ZONE, COST_IN_TESTS)
     with pytest.raises(CannotUnlock):
         elsewhere.unlock(NUMBER, PASSWORD)
 
 
 def test_the_device_key_is_needed_beside_the_password_to_unwrap_the_private_key(
-    history: SealedHistory, path: Path, device_key: DeviceKey, key: DeviceKey
+    history: SealedHistory, path: Path, device_key: DeviceKey, key: GatewayKeys
 ) -> None:
     keyring.open_with_password(wrapped_of(path), PASSWORD, device_key)
     with pytest.raises(CannotUnlock):
-        keyring.open_with_password(wrapped_of(path), PASSWORD, key)
+        keyring.open_with_password(wrapped_of(path), PASSWORD, key.device_key)
 
 
-def test_the_meter_number_is_needed_beside_the_private_key(key: DeviceKey) -> None:
-    wrapped, _ = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
+def test_the_meter_number_is_needed_beside_the_private_key(key: GatewayKeys) -> None:
+    wrapped = keyring.new_household(PASSWORD, key, COST_IN_TESTS).wrapped
     sealed = HouseholdSeal(wrapped.suite, wrapped.public_key).seal(b"a data key", NUMBER, "data key")
-    household = keyring.open_with_password(wrapped, PASSWORD, key)
+    household = keyring.open_with_password(wrapped, PASSWORD, key.device_key)
     assert household.open(sealed, NUMBER, "data key") == b"a data key"
     for number, purpose in ((NUMBER[:-1], "data key"), (NUMBER, "meters record")):
         with pytest.raises(CannotUnlock):
@@ -98,23 +102,25 @@ def test_the_number_may_be_typed_with_spaces_and_small_letters(recorded: SealedH
     assert unlocked(recorded, typed).meters == (Meter(NUMBER, "electricity"),)
 
 
-def test_the_recovery_code_opens_the_private_key(key: DeviceKey) -> None:
-    wrapped, code = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
+def test_the_recovery_code_opens_the_private_key(key: GatewayKeys) -> None:
+    made = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
+    wrapped, code = made.wrapped, made.recovery_code
     sealed = HouseholdSeal(wrapped.suite, wrapped.public_key).seal(b"a data key", NUMBER, "data key")
     for written in (code, code.lower(), code.replace("-", ""), code.replace("-", " ")):
         household = keyring.open_with_recovery_code(wrapped, written)
         assert household.open(sealed, NUMBER, "data key") == b"a data key"
 
 
-def test_the_recovery_code_has_160_bits_and_is_another_one_each_time(key: DeviceKey) -> None:
-    codes = {keyring.new_household(PASSWORD, key, COST_IN_TESTS)[1] for _ in range(3)}
+def test_the_recovery_code_has_160_bits_and_is_another_one_each_time(key: GatewayKeys) -> None:
+    codes = {keyring.new_household(PASSWORD, key, COST_IN_TESTS).recovery_code for _ in range(3)}
     assert len(codes) == 3
     assert {len(code.replace("-", "")) * 5 for code in codes} == {160}
 
 
 @pytest.mark.parametrize("written", ["", "not a code!", "é", "AAAA-AAAA", PASSWORD])
-def test_a_wrong_recovery_code_is_refused(key: DeviceKey, written: str) -> None:
-    wrapped, code = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
+def test_a_wrong_recovery_code_is_refused(key: GatewayKeys, written: str) -> None:
+    made = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
+    wrapped, code = made.wrapped, made.recovery_code
     off_by_one = ("A" if code[0] != "A" else "B") + code[1:]
     for wrong in (written, off_by_one):
         with pytest.raises(CannotUnlock):
@@ -168,11 +174,10 @@ def test_after_the_claim_and_before_the_first_telegram_the_password_alone_counts
         history.unlock(NUMBER, "not the password")
 
 
-def test_an_unknown_key_suite_is_refused_with_its_name(key: DeviceKey) -> None:
-    wrapped, code = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
-    newer = WrappedHousehold(
-        "MLKEM1024", wrapped.public_key, wrapped.cost, wrapped.by_password, wrapped.by_recovery_code
-    )
+def test_an_unknown_key_suite_is_refused_with_its_name(key: GatewayKeys) -> None:
+    made = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
+    wrapped, code = made.wrapped, made.recovery_code
+    newer = replace(wrapped, suite="MLKEM1024")
     with pytest.raises(HistoryError, match="MLKEM1024"):
         keyring.open_with_recovery_code(newer, code)
 
@@ -181,7 +186,7 @@ def test_the_device_key_is_made_once_for_this_user_only(tmp_path: Path) -> None:
     file = tmp_path / "stick" / "device.key"
     made = DeviceKey.load_or_create(file)
     again = DeviceKey.load_or_create(file)
-    assert made.meter_tag(NUMBER) == again.meter_tag(NUMBER)
+    assert made.id == again.id
     assert S_IMODE(file.stat().st_mode) == 0o600
     assert [found.name for found in file.parent.iterdir()] == ["device.key"]
 
@@ -194,24 +199,26 @@ def test_a_missing_or_damaged_device_key_is_told_in_a_sentence(tmp_path: Path) -
         DeviceKey.load_or_create(tmp_path / "short")
 
 
-def test_what_was_hidden_is_revealed_by_the_same_key_under_the_same_name_only(key: DeviceKey) -> None:
-    hidden = key.hide("state", b"plain")
-    assert key.reveal("state", hidden) == b"plain"
+def test_what_was_hidden_is_revealed_by_the_same_key_under_the_same_name_only(key: GatewayKeys) -> None:
+    secret = key.secret
+    hidden = secret.hide("state", b"plain")
+    assert secret.reveal("state", hidden) == b"plain"
     assert b"plain" not in hidden
-    assert key.hide("state", b"plain") != hidden
+    assert secret.hide("state", b"plain") != hidden
     for wrong_key, name, wrong in (
-        (DeviceKey(bytes(32)), "state", hidden),
-        (key, "outbox", hidden),
-        (key, "state", hidden[:-1] + bytes([hidden[-1] ^ 1])),
-        (key, "state", hidden[:5]),
-        (key, "state", b""),
+        (GatewaySecret(bytes(range(32))), "state", hidden),
+        (key.device_key, "state", hidden),
+        (secret, "outbox", hidden),
+        (secret, "state", hidden[:-1] + bytes([hidden[-1] ^ 1])),
+        (secret, "state", hidden[:5]),
+        (secret, "state", b""),
     ):
         with pytest.raises(StateUnusable, match="does not open with this device key"):
             wrong_key.reveal(name, wrong)
 
 
-def test_a_meter_tag_depends_on_the_device_key_and_on_the_number_as_it_counts(key: DeviceKey) -> None:
-    tag = key.meter_tag(NUMBER)
-    assert tag == key.meter_tag(NUMBER.lower() + " ")
-    assert tag != key.meter_tag(NUMBER[:-1])
-    assert tag != DeviceKey(bytes(32)).meter_tag(NUMBER)
+def test_a_meter_tag_depends_on_the_secret_and_on_the_number_as_it_counts(key: GatewayKeys) -> None:
+    tag = key.secret.meter_tag(NUMBER)
+    assert tag == key.secret.meter_tag(NUMBER.lower() + " ")
+    assert tag != key.secret.meter_tag(NUMBER[:-1])
+    assert tag != GatewaySecret(bytes(range(32))).meter_tag(NUMBER)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from stat import S_IMODE
 
@@ -13,13 +12,12 @@ import pytest
 from gateway.errors import HistoryError
 from gateway.history import SealedHistory
 from gateway.history.store import SCHEMA_VERSION, Store
-from tests.history.recording import look, record, steady, tamper
-from tests.made_up import NOON
+from tests.history.recording import look
 
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("secure_delete", 1), ("foreign_keys", 1)],
+    [("journal_mode", "wal"), ("synchronous", 2), ("secure_delete", 1), ("auto_vacuum", 2)],
 )
 def test_what_was_committed_survives_a_power_cut_and_what_was_deleted_does_not(
     path: Path, pragma: str, value: object
@@ -40,7 +38,8 @@ def test_what_is_deleted_is_gone_from_the_file(history: SealedHistory, path: Pat
 def test_the_files_can_be_read_by_this_user_only(history: SealedHistory, path: Path) -> None:
     with closing(history.open_writer()):
         files = {file.name: S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    assert files == {"history.db": 0o600, "history.db-wal": 0o600, "history.db-shm": 0o600}
+    names = ("history.db", "history.db-wal", "history.db-shm", "gateway.secret")
+    assert files == dict.fromkeys(names, 0o600)
     assert S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
@@ -91,10 +90,13 @@ def fail_half_way(store: Store) -> None:
         raise HistoryError("half way")
 
 
-def commit_a_row_without_its_data_key(store: Store) -> None:
+def commit_what_sqlite_refuses(store: Store) -> None:
+    store._db.executescript(
+        "PRAGMA foreign_keys = ON; CREATE TABLE other (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE one (other REFERENCES other DEFERRABLE INITIALLY DEFERRED)"
+    )
     with store.transaction():
-        store._db.execute("PRAGMA defer_foreign_keys = ON")
-        store.put_row(77, "quarter", 0, 0, b"sealed")
+        store._db.execute("INSERT INTO one VALUES (77)")
 
 
 def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
@@ -111,17 +113,29 @@ def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
 def test_a_commit_that_fails_leaves_no_open_transaction_behind(path: Path) -> None:
     with Store.open(path) as store:
         with pytest.raises(sqlite3.IntegrityError):
-            commit_a_row_without_its_data_key(store)
+            commit_what_sqlite_refuses(store)
         with store.transaction():
             store.put_state("later", b"kept")
     with Store.open_to_read(path) as store:
         assert store.state("later") == b"kept"
 
 
-def test_a_lost_data_key_takes_its_rows_along(history: SealedHistory, path: Path) -> None:
-    record(history, steady(NOON, NOON + timedelta(hours=1), timedelta(minutes=15)))
+def test_a_schema_is_migrated_a_version_at_a_time_and_a_step_that_fails_changes_nothing(path: Path) -> None:
+    third = "ALTER TABLE household ADD COLUMN language TEXT;\nCREATE TABLE note (text TEXT) STRICT"
+    steps = {SCHEMA_VERSION: third, SCHEMA_VERSION + 1: "DROP TABLE note;\nDROP TABLE missing"}
     with Store.open(path) as store:
-        store._db.execute("DELETE FROM data_key")
-    assert look(path, "SELECT count(*) FROM profile_row") == [(0,)]
-    with pytest.raises(AssertionError):
-        tamper(path, "UPDATE trace_block SET sequence = 0")
+        store.migrate(SCHEMA_VERSION + 1, steps)
+        store.migrate(SCHEMA_VERSION + 1, steps)
+        assert look(path, "PRAGMA user_version") == [(SCHEMA_VERSION + 1,)]
+        with pytest.raises(sqlite3.OperationalError, match="no such table: missing"):
+            store.migrate(SCHEMA_VERSION + 2, steps)
+    assert look(path, "PRAGMA user_version") == [(SCHEMA_VERSION + 1,)]
+    assert look(path, "SELECT count(*) FROM note") == [(0,)]
+
+
+def test_a_schema_that_was_never_released_is_refused(path: Path) -> None:
+    Store.open(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 1")
+    with pytest.raises(HistoryError, match="never released"):
+        Store.open(path)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import CannotUnlock
-from gateway.history import DeviceKey, OpenHistory, Period, SealedHistory, profile
+from gateway.history import GatewayKeys, OpenHistory, Period, SealedHistory, profile
 from gateway.history.keyring import HouseholdSeal
 from gateway.history.seal import DataKey
-from gateway.history.store import DataKeyRecord, Store
+from gateway.history.store import Store
 from gateway.history.writer import DATA_KEY_PURPOSE
 from tests.history.recording import flipped, look, record, steady, tamper, unlocked
 from tests.made_up import NOON, NUMBER
@@ -37,7 +38,7 @@ def shown_quarters(opened: OpenHistory) -> list[int]:
 def sealed_quarter(path: Path, index: int) -> tuple[int, int, bytes]:
     """A quarter's row as it lies on disk: id, sequence, sealed bytes."""
     ends_at = int(ENDS[index].timestamp())
-    query = "SELECT id, sequence, sealed FROM profile_row WHERE period = 'quarter' AND ends_at = ?"
+    query = "SELECT id, sequence, sealed FROM profile_row WHERE period = 1 AND ends_at = ?"
     found: tuple[int, int, bytes] = look(path, query, ends_at)[0]
     return found
 
@@ -79,7 +80,9 @@ def test_a_flipped_byte_in_a_block_is_found_and_costs_only_that_block(
         "mac = zeroblob(32)",
         "day = day + 1",
         "previous_id = 7",
-        "previous_count = previous_count + 1",
+        "previous_rows = previous_rows + 1",
+        "previous_blocks_digest = randomblob(32)",
+        "suite = 'OTHER/CHACHA20_POLY1305'",
     ],
 )
 def test_an_altered_record_of_a_data_key_is_not_used(history: SealedHistory, path: Path, change: str) -> None:
@@ -108,7 +111,7 @@ def test_a_row_moved_to_another_time_or_period_is_found(history: SealedHistory, 
     moved, _, _ = sealed_quarter(path, 1)
     tamper(path, "UPDATE profile_row SET ends_at = ends_at + 60 WHERE id = ?", moved)
     renamed, _, _ = sealed_quarter(path, 3)
-    tamper(path, "UPDATE profile_row SET period = 'day' WHERE id = ?", renamed)
+    tamper(path, "UPDATE profile_row SET period = 3 WHERE id = ?", renamed)
     opened = unlocked(history)
     assert shown_quarters(opened) == [0, 2, 4]
     assert opened.damaged == {"2026-06-10 12:16Z quarter"}
@@ -117,19 +120,19 @@ def test_a_row_moved_to_another_time_or_period_is_found(history: SealedHistory, 
 
 
 def test_a_data_key_forged_with_the_public_key_alone_is_not_accepted(
-    history: SealedHistory, path: Path, device_key: DeviceKey
+    history: SealedHistory, path: Path, keys: GatewayKeys
 ) -> None:
     """The attacker has the card: the public key, the meter's tag, and even its number."""
     with closing(Store.open(path)) as store:
         wrapped = store.household()
         assert wrapped is not None
-        tag = device_key.meter_tag(NUMBER)
+        tag = keys.secret.meter_tag(NUMBER)
         genuine = store.data_keys(tag)[1]
         raw = DataKey.new_raw()
         household = HouseholdSeal(wrapped.suite, wrapped.public_key)
         for number, mac in ((90, genuine.mac), (91, b"\0" * 32)):
             sealed_key = household.seal(raw, NUMBER, DATA_KEY_PURPOSE)
-            store.put_data_key(DataKeyRecord(number, tag, genuine.day, sealed_key, 1, 3, mac))
+            store.put_data_key(replace(genuine, id=number, sealed=sealed_key, previous_id=1, mac=mac))
             row = profile.Row(
                 NUMBER, "electricity", Period.QUARTER, ENDS[4] + QUARTER, ENDS[4], {"tariff": 1}
             )

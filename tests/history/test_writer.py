@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import HistoryError
-from gateway.history import DeviceKey, Period, SealedHistory, WriterThread
-from gateway.history.keyring import HouseholdSeal
+from gateway.history import GatewayKeys, HiddenFile, Period, SealedHistory, WriterThread
+from gateway.history.anchor import Anchor
 from gateway.history.store import Store
 from gateway.history.writer import Batch, SealedWriter
 from tests.history.recording import MINUTE, look, steady, unlocked
@@ -56,13 +56,11 @@ def faults() -> Faults:
 
 
 @pytest.fixture
-def impatient(history: SealedHistory, path: Path, device_key: DeviceKey) -> Iterator[SealedWriter]:
+def impatient(history: SealedHistory, path: Path, keys: GatewayKeys) -> Iterator[SealedWriter]:
     """A writer that does not wait for a lock: the thread's own retry must do it."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     store = Store(connection)
-    wrapped = store.household()
-    assert wrapped is not None
-    writer = SealedWriter(store, HouseholdSeal(wrapped.suite, wrapped.public_key), device_key)
+    writer = SealedWriter(store, keys, Anchor(HiddenFile(path.parent / "anchor", keys.secret)))
     yield writer
     writer.close()
 
@@ -177,12 +175,12 @@ def test_a_batch_and_the_recorders_memory_are_on_disk_together_or_not_at_all(
             assert look(path, "SELECT count(*) FROM daemon_state") == [(0,)]
             other.execute("DROP TRIGGER refuse")
             writer.write(*batches)
-            assert look(path, "SELECT count(*) FROM daemon_state") == [(1,)]
+            assert look(path, "SELECT name FROM daemon_state") == [("head",), ("recorder",)]
     assert shown(history) == 5
 
 
 def test_a_new_data_key_is_made_for_each_meter_each_day_and_each_start(
-    history: SealedHistory, path: Path, device_key: DeviceKey
+    history: SealedHistory, path: Path
 ) -> None:
     batches: list[Batch] = []
     recorder = history.recorder(batches.append, HOUR)
@@ -191,10 +189,69 @@ def test_a_new_data_key_is_made_for_each_meter_each_day_and_each_start(
     for part in (batches[:5], batches[5:]):
         with closing(history.open_writer()) as writer:
             writer.write(*part)
-    keys = look(path, "SELECT id, day, previous_id, previous_count FROM data_key ORDER BY id")
+    keys = look(path, "SELECT id, day, previous_id, previous_rows + previous_blocks FROM data_key")
     first_day = NOON.date().toordinal()
     assert [key[:3] for key in keys] == [(1, first_day, None), (2, first_day, 1), (3, first_day + 1, 2)]
     counted = look(path, "SELECT data_key_id, count(*) FROM (SELECT data_key_id FROM profile_row UNION ALL"
                          " SELECT data_key_id FROM trace_block) GROUP BY data_key_id ORDER BY 1")  # fmt: skip
     assert [key[3] for key in keys[1:]] == [count for _, count in counted[:2]]
     assert len({sealed for (sealed,) in look(path, "SELECT sealed FROM data_key")}) == 3
+
+
+def test_what_is_asked_runs_between_two_batches_and_gives_its_answer(
+    history: SealedHistory, path: Path, batches: list[Batch], faults: Faults
+) -> None:
+    with writing(history.open_writer(), faults) as thread:
+        for batch in batches:
+            thread.submit(batch)
+        assert thread.call(lambda writer: writer.store.household()) is not None
+        assert thread.call(lambda _: threading.current_thread().name) == "history writer"
+        with pytest.raises(HistoryError, match="no room"):
+            thread.call(refused)
+    assert (shown(history), faults.told) == (5, [])
+
+
+def refused(_: SealedWriter) -> None:
+    raise HistoryError("no room")
+
+
+def test_what_makes_room_need_not_wait_for_room(
+    history: SealedHistory, path: Path, batches: list[Batch], faults: Faults
+) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(REFUSE)
+        with writing(history.open_writer(), faults) as thread:
+            for batch in batches:
+                thread.submit(batch)
+            faults.wait_for_two()
+            thread.call(lambda writer: writer.store._db.execute("DROP TRIGGER refuse"))
+    assert shown(history) == 5
+
+
+def test_who_asks_a_writer_that_has_stopped_is_told_so(history: SealedHistory, faults: Faults) -> None:
+    with writing(history.open_writer(), faults) as thread:
+        pass
+    with pytest.raises(HistoryError, match="the gateway is stopping"):
+        thread.call(lambda _: None)
+
+
+def test_many_ask_at_once_while_it_records_and_stops(
+    history: SealedHistory, batches: list[Batch], faults: Faults
+) -> None:
+    answers: list[int | HistoryError] = []
+
+    def ask(number: int) -> None:
+        try:
+            answers.append(thread.call(lambda _: number))
+        except HistoryError as error:
+            answers.append(error)
+
+    with writing(history.open_writer(), faults) as thread:
+        asking = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+        for number, one in enumerate(asking):
+            one.start()
+            if number < len(batches):
+                thread.submit(batches[number])
+    for one in asking:
+        one.join(10)
+    assert len(answers) == 20

@@ -1,0 +1,101 @@
+"""The anchor: which data key was each meter's newest, remembered beside the database.
+
+An older copy of the whole database, put in its place, is whole and genuine in itself. The anchor lies
+in a file of its own, and says that there was more.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+
+from gateway.errors import OlderCopy, StateUnusable
+from gateway.history.hidden_file import HiddenFile
+from gateway.history.store import Store
+
+ANCHOR_NAME = "newest-data-keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """The newest data key and its day by meter tag, and what was missing when an older copy was found.
+
+    Days are proleptic ordinals; `missing` holds the last day of the copy (0: none) and the last known.
+    """
+
+    newest: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    missing: tuple[tuple[int, int], ...] = ()
+
+
+class Anchor:
+    """The anchor of one data folder."""
+
+    def __init__(self, file: HiddenFile) -> None:
+        self._file = file
+
+    def load(self) -> Anchored | None:
+        """None when there is none yet. Raises StateUnusable and HistoryError."""
+        plain = self._file.load()
+        if plain is None:
+            return None
+        fields = json.loads(plain)
+        return Anchored(
+            {bytes.fromhex(tag): (key_id, day) for tag, (key_id, day) in fields["newest"].items()},
+            tuple((last, known) for last, known in fields["missing"]),
+        )
+
+    def next_data_key_id(self) -> int:
+        """A number that no data key ever had, as far as the anchor knows."""
+        anchored = self._remembered()
+        return 1 + max((key_id for key_id, _ in anchored.newest.values()), default=0)
+
+    def move(self, store: Store) -> None:
+        """Remember the newest data keys as they are now; what was missing stays remembered."""
+        anchored = _with_missing(self._remembered(), store)
+        self._save(Anchored(anchored.newest | store.newest_data_keys(), anchored.missing))
+
+    def check(self, store: Store) -> OlderCopy | None:
+        """Whether an older copy was put in the database's place, now or at an earlier start."""
+        remembered = self._remembered()
+        found = _with_missing(remembered, store)
+        if found != remembered:
+            self._save(found)
+        return older_copy(remembered, store)
+
+    def set(self, store: Store) -> None:
+        """Take the database as it is: after a restore that the owner asked for."""
+        self._save(Anchored(store.newest_data_keys()))
+
+    def forget(self) -> None:
+        self._file.forget()
+
+    def _remembered(self) -> Anchored:
+        # One that does not open is worth as little as one that was removed: recording goes on.
+        with suppress(StateUnusable):
+            return self.load() or Anchored()
+        return Anchored()
+
+    def _save(self, anchored: Anchored) -> None:
+        newest = {tag.hex(): found for tag, found in anchored.newest.items()}
+        self._file.save(json.dumps({"newest": newest, "missing": anchored.missing}).encode())
+
+
+def older_copy(anchored: Anchored, store: Store) -> OlderCopy | None:
+    """What to tell when there was more than the database holds."""
+    missing = _with_missing(anchored, store).missing
+    if not missing:
+        return None
+    last, known = missing[-1]
+    return OlderCopy(date.fromordinal(last) if last else None, date.fromordinal(known))
+
+
+def _with_missing(anchored: Anchored, store: Store) -> Anchored:
+    present = store.newest_data_keys()
+    missing = anchored.missing
+    for tag, (key_id, day) in anchored.newest.items():
+        found, last_day = present.get(tag, (0, 0))
+        if found < key_id and (last_day, day) not in missing:
+            missing += ((last_day, day),)
+    return Anchored(anchored.newest, missing)
