@@ -16,7 +16,7 @@ from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_tex
 from gateway.consent.receipt import receipt
 from gateway.daemon import open_folder, open_ledger, utc_now
 from gateway.errors import ConsentError
-from gateway.history.profile import midnight
+from gateway.history.periods import midnight
 
 
 @click.group()

@@ -15,7 +15,7 @@ from gateway.daemon import open_folder, utc_now
 from gateway.errors import DaemonUnavailable, GatewayError
 from gateway.history import OpenHistory, Period, SealedHistory
 from gateway.history.export import csv_lines, json_lines
-from gateway.history.profile import midnight
+from gateway.history.periods import midnight
 
 
 @click.group()

@@ -15,7 +15,8 @@ from gateway.history.hidden_file import HiddenFile
 from gateway.history.key_files import FolderLock, open_keys, settle
 from gateway.history.open_history import OpenHistory, Usage
 from gateway.history.plausibility import Judged, Plausibility
-from gateway.history.profile import Period, Row
+from gateway.history.periods import Period, Span
+from gateway.history.profile import Row
 from gateway.history.recorder import Recorder
 from gateway.history.root_keys import DeviceKey, GatewayKeys, GatewaySecret
 from gateway.history.sealed_history import SealedHistory
@@ -35,6 +36,7 @@ __all__ = [
     "Recorder",
     "Row",
     "SealedHistory",
+    "Span",
     "Usage",
     "WriterThread",
     "open_keys",

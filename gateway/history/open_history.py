@@ -15,10 +15,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.errors import CannotUnlock, SealBroken
-from gateway.history import profile, trace
+from gateway.history import periods, profile, trace
 from gateway.history.chain import is_genuine
 from gateway.history.keyring import HouseholdKey
-from gateway.history.profile import Period, Row
+from gateway.history.periods import Period
+from gateway.history.profile import Row
 from gateway.history.root_keys import GatewayKeys
 from gateway.history.seal import DataKey, cipher_of
 from gateway.history.store import DataKeyRecord, Sealed, Store
@@ -123,9 +124,9 @@ class OpenHistory:
         ]
 
     def _boundaries(self, period: Period, first: datetime, last: datetime) -> list[datetime]:
-        boundaries = [profile.period_start(first, period, self.zone)]
+        boundaries = [periods.period_start(first, period, self.zone)]
         while boundaries[-1] < last:
-            boundaries.append(profile.next_start(boundaries[-1], period, self.zone))
+            boundaries.append(periods.next_start(boundaries[-1], period, self.zone))
         return boundaries
 
     def _in_pieces(self, began: Row, row: Row) -> dict[str, int]:

@@ -2,23 +2,22 @@
 
 A row is the first reading at or after a period's end, with its true time: a late one says so, a
 missing one stays missing, and usage is the difference of two rows. Over a new epoch, where registers
-began anew, there is none. Days and months are those of the home's time zone: a day has 23, 24 or
-25 hours. A row always takes ROW_BYTES.
+began anew, there is none. A row always takes ROW_BYTES.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from gateway.history import limits
+from gateway.history.periods import Period, next_start, period_start
 from gateway.p1 import MBusReading, obis
+from gateway.p1.reading import MonthDemand
 
 ROW_BYTES = 240
 _FORMAT = 1
@@ -28,21 +27,31 @@ _HEADER = struct.Struct("<BBqQ")
 CLOCK_ADJUSTMENT = timedelta(hours=1)
 
 
-class Period(StrEnum):
-    QUARTER = "quarter"
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
+MONTH_PEAK = "demand_max_month_w"
+"""The highest quarter hour's demand of the month so far: the Belgian capacity tariff."""
 
 
-# The order is the format of rows on disk: add at the end, never remove or move.
+def _registers(name: str, unit: str) -> tuple[str, ...]:
+    """A direction's total and its four tariffs."""
+    return (f"{name}_{unit}", *(f"{name}_t{tariff}_{unit}" for tariff in (1, 2, 3, 4)))
+
+
+IMPORT_REGISTERS = _registers("energy_import", "wh")
+EXPORT_REGISTERS = _registers("energy_export", "wh")
+REACTIVE_REGISTERS = (
+    *_registers("reactive_energy_import", "varh"),
+    *_registers("reactive_energy_export", "varh"),
+    *(f"reactive_energy_q{quadrant}_varh" for quadrant in (1, 2, 3, 4)),
+)
+POWER_STATISTICS = tuple(f"power_{way}_{end}_w" for way in ("import", "export") for end in ("max", "min"))
+
+# The order is the format of rows on disk: add at the end, never remove or move. Where not all fits, what
+# stands first is kept.
 ROW_QUANTITIES: tuple[str, ...] = (
-    "energy_import_wh", "energy_import_t1_wh", "energy_import_t2_wh", "energy_import_t3_wh",
-    "energy_import_t4_wh", "energy_export_wh", "energy_export_t1_wh", "energy_export_t2_wh",
-    "energy_export_t3_wh", "energy_export_t4_wh", "tariff", "failures_any", "failures_long",
-    "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
-    "power_import_max_w", "power_import_min_w", "power_export_max_w", "power_export_min_w",
-    "demand_w", "gas_litre", "water_litre", "heat_kj", "cooling_kj", "submeter_wh", "demand_max_month_w",
+    *IMPORT_REGISTERS, *EXPORT_REGISTERS, "energy_combined_wh",
+    "gas_litre", "water_litre", "heat_kj", "cooling_kj", "submeter_wh",
+    *POWER_STATISTICS, "demand_w", MONTH_PEAK, "tariff", *REACTIVE_REGISTERS,
+    "failures_any", "failures_long", "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
 )  # fmt: skip
 
 KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
@@ -50,9 +59,9 @@ KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
 )
 """What a row takes from a reading as it is; the others are statistics of the period."""
 
-IMPORT_REGISTERS = tuple(name for name in ROW_QUANTITIES if name.startswith("energy_import"))
-EXPORT_REGISTERS = tuple(name for name in ROW_QUANTITIES if name.startswith("energy_export"))
-REGISTERS = frozenset((*IMPORT_REGISTERS, *EXPORT_REGISTERS, *obis.MBUS_REGISTERS.values()))
+REGISTERS = frozenset(
+    (*IMPORT_REGISTERS, *EXPORT_REGISTERS, *REACTIVE_REGISTERS, *obis.MBUS_REGISTERS.values())
+) | {"energy_combined_wh"}
 _ORDERED_REGISTERS = tuple(name for name in ROW_QUANTITIES if name in REGISTERS)
 _HIGHEST_POWERS = ("power_import_max_w", "power_export_max_w")
 
@@ -97,18 +106,23 @@ class Row:
 
 
 def encode(row: Row) -> bytes:
-    """The row's registers and statistics as exactly ROW_BYTES."""
+    """The row's registers and statistics as exactly ROW_BYTES.
+
+    There is room for every register of a meter, each with 12 digits of Wh: more than any meter prints.
+    Should a telegram hold what no meter can say, the last of ROW_QUANTITIES are left out.
+    """
     present = 0
     numbers = bytearray()
     for bit, name in enumerate(ROW_QUANTITIES):
         if name in row.quantities:
+            number = varint(row.quantities[name])
+            if _HEADER.size + len(numbers) + len(number) > ROW_BYTES:
+                break
             present |= 1 << bit
-            numbers += varint(row.quantities[name])
+            numbers += number
     flags = (_SIMULATED if row.simulated else 0) | (_NEW_EPOCH if row.new_epoch else 0)
-    plain = _HEADER.pack(_FORMAT, flags, int(row.read_at.timestamp()), present) + numbers
-    if len(plain) > ROW_BYTES:
-        raise ValueError("a row's registers do not fit")
-    return plain.ljust(ROW_BYTES, b"\0")
+    head = _HEADER.pack(_FORMAT, flags, int(row.read_at.timestamp()), present)
+    return (head + numbers).ljust(ROW_BYTES, b"\0")
 
 
 def decode(plain: bytes, meter_number: str, commodity: str, period: Period, ends_at: datetime) -> Row:
@@ -146,34 +160,6 @@ def varints(plain: bytes, offset: int = 0) -> Iterator[int]:
         if byte < 0x80:
             yield number
             number = shift = 0
-
-
-def period_start(at: datetime, period: Period, zone: ZoneInfo) -> datetime:
-    """The latest boundary of a period at or before `at`, in UTC."""
-    if period in (Period.QUARTER, Period.HOUR):
-        # Every European zone is whole quarters away from UTC, so their boundaries are UTC's.
-        seconds = 900 if period is Period.QUARTER else 3600
-        stamp = int(at.timestamp())
-        return datetime.fromtimestamp(stamp - stamp % seconds, UTC)
-    day = at.astimezone(zone).date()
-    return midnight(day if period is Period.DAY else day.replace(day=1), zone)
-
-
-def next_start(boundary: datetime, period: Period, zone: ZoneInfo) -> datetime:
-    """The boundary that follows this one."""
-    if period is Period.QUARTER:
-        return boundary + timedelta(minutes=15)
-    if period is Period.HOUR:
-        return boundary + timedelta(hours=1)
-    day = boundary.astimezone(zone).date()
-    if period is Period.DAY:
-        return midnight(day + timedelta(days=1), zone)
-    return midnight((day.replace(day=1) + timedelta(days=32)).replace(day=1), zone)
-
-
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The moment a local day begins, in UTC."""
-    return datetime.combine(day, clock_time(), zone).astimezone(UTC)
 
 
 @dataclass(slots=True)
@@ -214,16 +200,23 @@ class MeterProfile:
         self._began: dict[Period, Row] = {}
         self._statistics = {period: _Statistics() for period in Period}
         self._last_quantities: Mapping[str, int] = {}
+        self._month_peak: int | None = None  # as the reading before said it
         # The periods whose next row does not go on from their last one.
         self._broken: set[Period] = set()
 
     def feed(
-        self, at: datetime, quantities: Mapping[str, int], simulated: bool, new_epoch: bool = False
+        self,
+        at: datetime,
+        quantities: Mapping[str, int],
+        simulated: bool,
+        new_epoch: bool = False,
+        month_demands: Sequence[MonthDemand] = (),
     ) -> list[Row]:
         """Take one reading; return the rows of all periods that ended with it, finest first.
 
         The very first reading gives a row for each period: the point from which usage counts. With
-        `new_epoch` the registers do not go on from those of the reading before.
+        `new_epoch` the registers do not go on from those of the reading before. `month_demands` are
+        the peaks of the months before, where the meter repeats them.
         """
         if new_epoch:
             self._broken.update(Period)
@@ -238,28 +231,52 @@ class MeterProfile:
             quarter = self._statistics[Period.QUARTER]
             for period in (Period.HOUR, Period.DAY, Period.MONTH):
                 self._statistics[period].merge(quarter)
-            rows = [
-                self._row(period, at, quantities, simulated) for period in Period if self._ended(period, at)
-            ]
+            ended_peaks = {demand.month_ends_at: demand.demand_w for demand in month_demands}
+            for period in Period:
+                if self._ended(period, at):
+                    rows.append(self._row(period, at, quantities, simulated, ended_peaks))
+        self._month_peak = quantities.get(MONTH_PEAK)
         self._statistics[Period.QUARTER].take(quantities)
         return rows
 
     def _ended(self, period: Period, at: datetime) -> bool:
         return period not in self._next or at >= self._next[period]
 
-    def _row(self, period: Period, at: datetime, quantities: Mapping[str, int], simulated: bool) -> Row:
+    def _row(
+        self,
+        period: Period,
+        at: datetime,
+        quantities: Mapping[str, int],
+        simulated: bool,
+        ended_peaks: Mapping[datetime, int],
+    ) -> Row:
         ends_at = period_start(at, period, self._zone)
         kept = {name: value for name, value in quantities.items() if name in KEPT_QUANTITIES}
         kept |= self._statistics[period].quantities()
         began, new_epoch = self._began.get(period), period in self._broken
         if began is not None and self._next.get(period) == ends_at and not new_epoch:
             kept |= _demand(began, at, kept)
+        if ends_at == period_start(ends_at, Period.MONTH, self._zone):
+            kept = self._with_ended_peak(kept, ends_at, ended_peaks.get(ends_at))
         row = Row(self.meter_number, self.commodity, period, ends_at, at, kept, simulated, new_epoch)
         self._broken.discard(period)
         self._statistics[period] = _Statistics()
         self._next[period] = next_start(ends_at, period, self._zone)
         self._began[period] = row
         return row
+
+    def _with_ended_peak(self, kept: dict[str, int], ends_at: datetime, stated: int | None) -> dict[str, int]:
+        """With the peak of the month that has ended: the reading after it tells that of the next one.
+
+        It is what the meter states of that month; else what it said last in it, unless the quarter that
+        ended with the month was higher still.
+        """
+        without = {name: value for name, value in kept.items() if name != MONTH_PEAK}
+        if stated is None and self._month_peak is not None:
+            quarter = self._began.get(Period.QUARTER)
+            of_quarter = quarter.quantities if quarter and quarter.ends_at == ends_at else kept
+            stated = max(self._month_peak, of_quarter.get("demand_w", 0))
+        return without if stated is None else without | {MONTH_PEAK: stated}
 
     def usage_of_day(self, midnight: datetime) -> dict[str, int]:
         """What was used since this midnight (or since the first reading after it)."""
@@ -283,6 +300,7 @@ class MeterProfile:
             },
             "statistics": {p: [s.highest, s.lowest] for p, s in self._statistics.items()},
             "broken": sorted(self._broken),
+            "month peak": self._month_peak,
         }
 
     @classmethod
@@ -298,6 +316,7 @@ class MeterProfile:
         profile._statistics = {Period(p): _Statistics(*both) for p, both in snapshot["statistics"].items()}
         # A snapshot of an older version does not speak of it.
         profile._broken = {Period(p) for p in snapshot.get("broken", ())}
+        profile._month_peak = snapshot.get("month peak")
         return profile
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.history.plausibility import Plausibility
-from gateway.history.profile import CLOCK_ADJUSTMENT, MeterProfile, Period, Row, period_start
+from gateway.history.periods import Period, period_start
+from gateway.history.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
 from gateway.history.trace import COLUMNS, Sample
 from gateway.history.writer import Batch, Meter, TraceQuarter
 from gateway.p1 import Reading
@@ -68,7 +69,11 @@ class Recorder:
         self._today = period_start(reading.at, Period.DAY, self._zone)
         new_meters = self._note_meters(reading)
         rows = self._profile(reading.meter_number, "electricity").feed(
-            reading.at, reading.quantities, reading.simulated, reading.meter_number in new_epochs
+            reading.at,
+            reading.quantities,
+            reading.simulated,
+            reading.meter_number in new_epochs,
+            reading.demand_history,
         )
         for device in reading.mbus:
             if device.number:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.history import Meter, OpenHistory, Period, SealedHistory, Usage
 from gateway.history.open_history import _usage
-from gateway.history.profile import Row, midnight
+from gateway.history.periods import midnight
+from gateway.history.profile import Row
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, record, steady, unlocked
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, ZONE, local, reading

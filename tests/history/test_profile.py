@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.history import Period, Row, profile
+from gateway.history import Period, Row, periods, profile
 from gateway.history.profile import KEPT_QUANTITIES, ROW_BYTES, ROW_QUANTITIES
 from gateway.history.seal import DataKey
 from gateway.p1.obis import MBUS_REGISTERS
@@ -64,11 +64,11 @@ def test_varints_give_back_their_numbers(numbers: list[int]) -> None:
 @given(times, st.sampled_from(Period))
 @settings(max_examples=200, deadline=None)
 def test_every_moment_lies_in_exactly_one_period(at: datetime, period: Period) -> None:
-    start = profile.period_start(at, period, ZONE)
-    following = profile.next_start(start, period, ZONE)
+    start = periods.period_start(at, period, ZONE)
+    following = periods.next_start(start, period, ZONE)
     assert start <= at < following
-    assert profile.period_start(following, period, ZONE) == following
-    assert profile.period_start(following - timedelta(seconds=1), period, ZONE) == start
+    assert periods.period_start(following, period, ZONE) == following
+    assert periods.period_start(following - timedelta(seconds=1), period, ZONE) == start
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,18 @@ def test_every_moment_lies_in_exactly_one_period(at: datetime, period: Period) -
     ],
 )
 def test_a_local_day_has_23_24_or_25_hours(day: date, hours: int) -> None:
-    begins = profile.midnight(day, ZONE)
-    assert profile.next_start(begins, Period.DAY, ZONE) - begins == timedelta(hours=hours)
+    begins = periods.midnight(day, ZONE)
+    assert periods.next_start(begins, Period.DAY, ZONE) - begins == timedelta(hours=hours)
     boundary, counted = begins, 0
     while boundary < begins + timedelta(hours=hours):
-        boundary, counted = profile.next_start(boundary, Period.HOUR, ZONE), counted + 1
+        boundary, counted = periods.next_start(boundary, Period.HOUR, ZONE), counted + 1
     assert counted == hours
 
 
 def test_a_month_begins_at_local_midnight() -> None:
-    march = profile.period_start(datetime(2026, 3, 31, 21, 59, tzinfo=UTC), Period.MONTH, ZONE)
+    march = periods.period_start(datetime(2026, 3, 31, 21, 59, tzinfo=UTC), Period.MONTH, ZONE)
     assert march == datetime(2026, 2, 28, 23, tzinfo=UTC)
-    assert profile.next_start(march, Period.MONTH, ZONE) == datetime(2026, 3, 31, 22, tzinfo=UTC)
+    assert periods.next_start(march, Period.MONTH, ZONE) == datetime(2026, 3, 31, 22, tzinfo=UTC)
 
 
 registers = st.dictionaries(
