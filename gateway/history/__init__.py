@@ -14,8 +14,8 @@ sealed_history  claim, unlock, record                      open_history   querie
 from gateway.history.hidden_file import HiddenFile
 from gateway.history.key_files import FolderLock, open_keys, settle
 from gateway.history.open_history import OpenHistory, Usage
-from gateway.history.plausibility import Judged, Plausibility
 from gateway.history.periods import Period, Span
+from gateway.history.plausibility import Judged, Plausibility
 from gateway.history.profile import Row
 from gateway.history.recorder import Recorder
 from gateway.history.root_keys import DeviceKey, GatewayKeys, GatewaySecret

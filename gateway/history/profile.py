@@ -232,9 +232,11 @@ class MeterProfile:
             for period in (Period.HOUR, Period.DAY, Period.MONTH):
                 self._statistics[period].merge(quarter)
             ended_peaks = {demand.month_ends_at: demand.demand_w for demand in month_demands}
-            for period in Period:
-                if self._ended(period, at):
-                    rows.append(self._row(period, at, quantities, simulated, ended_peaks))
+            rows = [
+                self._row(period, at, quantities, simulated, ended_peaks)
+                for period in Period
+                if self._ended(period, at)
+            ]
         self._month_peak = quantities.get(MONTH_PEAK)
         self._statistics[Period.QUARTER].take(quantities)
         return rows

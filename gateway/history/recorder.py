@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.history.plausibility import Plausibility
 from gateway.history.periods import Period, period_start
+from gateway.history.plausibility import Plausibility
 from gateway.history.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
 from gateway.history.trace import COLUMNS, Sample
 from gateway.history.writer import Batch, Meter, TraceQuarter

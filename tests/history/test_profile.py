@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.history import Period, Row, periods, profile
 from gateway.history.profile import KEPT_QUANTITIES, ROW_BYTES, ROW_QUANTITIES
 from gateway.history.seal import DataKey
+from gateway.p1 import obis
 from gateway.p1.obis import MBUS_REGISTERS
 from tests.made_up import NOON, NUMBER, ZONE
 
@@ -40,20 +41,42 @@ def test_encode_seal_unseal_decode_is_the_identity_and_every_row_has_one_size(ro
     assert profile.decode(opened, row.meter_number, row.commodity, row.period, row.ends_at) == row
 
 
-def test_a_meter_that_shows_all_its_digits_in_every_register_still_fits() -> None:
-    # 15 digits of kWh or kW without decimals; the demand is their growth within one second.
-    own = KEPT_QUANTITIES - set(MBUS_REGISTERS.values())
-    largest = {name: 10**18 if name.endswith(("_wh", "_w")) else 10**15 for name in own}
-    statistics = {f"power_{way}_{end}_w": 10**18 for way in ("import", "export") for end in ("max", "min")}
-    quantities = largest | statistics | {"demand_w": 10**18 * 3600}
+# More than any meter prints: Sweden's registers have 11 digits of Wh, counts have five.
+LARGEST = {"_wh": 10**12 - 1, "_varh": 10**12 - 1, "_litre": 10**12 - 1, "_kj": 10**12 - 1, "_w": 10**10 - 1}
+
+
+def largest(name: str) -> int:
+    return next((number for unit, number in LARGEST.items() if name.endswith(unit)), 99_999)
+
+
+def test_a_meter_that_has_every_register_and_shows_all_its_digits_fits() -> None:
+    own = [name for name in ROW_QUANTITIES if name not in MBUS_REGISTERS.values()]
+    row = Row(NUMBER, "electricity", Period.DAY, NOON, NOON, {name: largest(name) for name in own})
+    plain = profile.encode(row)
+    assert len(plain) == ROW_BYTES
+    assert profile.decode(plain, NUMBER, "electricity", Period.DAY, NOON) == row
+
+
+def test_every_register_of_the_obis_table_and_of_every_device_has_a_place_in_a_row() -> None:
+    energies = {
+        row.quantity for row in obis.TABLE if row.base in ("wh", "varh") and row.form is obis.Form.NUMBER
+    }
+    assert len(energies) == 25
+    assert energies | set(MBUS_REGISTERS.values()) == profile.REGISTERS
+    assert profile.REGISTERS <= KEPT_QUANTITIES
+    assert len(set(ROW_QUANTITIES)) == len(ROW_QUANTITIES) <= 64
+
+
+@given(st.dictionaries(st.sampled_from(ROW_QUANTITIES), st.integers(0, 2**200)))
+def test_what_no_meter_can_say_leaves_the_first_registers_whole_and_stops_nothing(
+    quantities: dict[str, int],
+) -> None:
     row = Row(NUMBER, "electricity", Period.DAY, NOON, NOON, quantities)
-    assert len(profile.encode(row)) == ROW_BYTES
-
-
-def test_registers_that_cannot_fit_are_refused_not_cut() -> None:
-    row = Row(NUMBER, "electricity", Period.DAY, NOON, NOON, dict.fromkeys(ROW_QUANTITIES, 2**90))
-    with pytest.raises(ValueError, match="do not fit"):
-        profile.encode(row)
+    plain = profile.encode(row)
+    kept = profile.decode(plain, NUMBER, "electricity", Period.DAY, NOON).quantities
+    assert len(plain) == ROW_BYTES
+    ordered = [name for name in ROW_QUANTITIES if name in quantities]
+    assert kept == {name: quantities[name] for name in ordered[: len(kept)]}
 
 
 @given(st.lists(st.integers(0, 2**80)))
