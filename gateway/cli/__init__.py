@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import consents, doctor, histories, running, telegrams
+from gateway.cli import consents, doctor, histories, running, simulating, telegrams
 from gateway.errors import GatewayError
 
 
@@ -39,7 +39,7 @@ for command in (
     doctor.doctor,
     running.setup_code,
     running.stop_switch,
-    telegrams.simulate,
+    simulating.simulate,
     telegrams.decode,
     consents.consent,
     histories.history,
