@@ -136,7 +136,7 @@ class Daemon:
         self.setup_code = SetupCode(folder.setup_code)
         self._recording: tuple[Recorder, WriterThread] | None = None
         meter = config.meter
-        self._meter_key = read_key(meter.key_file)
+        self._framer = Framer(Decryptor(read_key(meter.key_file)))
         self._decoder = Decoder(
             MeterClock(config.history.zone, meter.winter_time_only), meter.number.strip() or None
         )
@@ -150,9 +150,8 @@ class Daemon:
     def _read(self) -> None:
         """The meter's loop."""
         line = MeterLine(self._config.meter.source, self._config.meter.serial)
-        framer = Framer(Decryptor(self._meter_key))
         for frame in frames(  # bytes, resynchronised, checksum or tag verified
-            line.open, framer, self._stopping.wait, self._fault
+            line.open, self._framer, self._stopping.wait, self._fault
         ):
             if self._stopping.is_set():
                 return
@@ -333,6 +332,10 @@ class Daemon:
             "fault": latest.fault and str(latest.fault),
             "telegrams": latest.telegrams,
             "damaged": latest.damaged,
+            "faults": self.live.faults(),
+            "noise_bytes": self._framer.noise,
+            "messages": self.live.messages,
+            "clock_losses": self.live.clock_losses,
             "implausible": {
                 "held": self._plausibility.held,
                 "dropped": self._plausibility.dropped,

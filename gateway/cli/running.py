@@ -97,6 +97,8 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
     click.echo(
         f"meter      {found['meter']}{marked}, {found['telegrams']} telegrams, {found['damaged']} damaged"
     )
+    for kind, count in found["faults"].items():
+        click.echo(f"           {count} times {kind.replace('_', ' ')}")
     implausible = found["implausible"]
     if any(implausible.values()):
         click.echo(

@@ -8,7 +8,8 @@ be held against what was injected:
     noise                                      nothing: the bytes belong to no telegram
     unplugged, wrong-speed                     the telegrams while it lasts; the line once
     replay                                     nothing: an older one comes once more, and is refused
-    wrong-key                                  that telegram, by its tag
+    wrong-key                                  that telegram, by its tag: where the reader's key fits the
+                                               others, it takes it for a damaged one
 
 At most one of these happens to a telegram.
 """
@@ -35,13 +36,16 @@ _SPELLS = ("stall", "unplugged", "wrong-speed")
 _HEADER_BYTES, _TAG_BYTES = 18, 12
 # What begins or ends a telegram for a reader, or a frame.
 _MARKS = b"/!\r\n\xdb"
+# What a reader may take for a line at rest.
+_AT_REST = b"\x00\xff"
 _FAST, _SLOW = (115_200, 8), (9600, 7)
 
 
 class FaultyMeter:
     """A meter whose bytes suffer on their way. Telegrams are asked for in order.
 
-    `injected` counts what happened so far, a spell once; `noise_bytes` how many bytes of noise there were.
+    `injected` counts what happened so far, a spell once; `noise_bytes` the noise without its
+    line ends and what looks like a line at rest (0x00 and 0xFF).
     Raises ConfigError for a fault that such a meter cannot have.
     """
 
@@ -60,10 +64,11 @@ class FaultyMeter:
         if self._spell is not None and at < self._spell.until:
             return self._within(self._spell, sent)
         self._spell = None
-        strikes = self._schedule.on_telegram(at)
-        if not strikes or not sent:
+        if not sent:
             return sent
-        strike = strikes[0]
+        strike = self._schedule.on_telegram(at)
+        if strike is None:
+            return sent
         self.injected[strike.fault] += 1
         if strike.fault in _SPELLS:
             self._spell = strike
@@ -87,8 +92,8 @@ class FaultyMeter:
             return self._meter.bytes_at(strike.at, _OTHER_KEY)
         if strike.fault == "noise":
             noise = _noise(strike.chance)
-            self.noise_bytes += len(noise)
-            return sent + noise
+            self.noise_bytes += len(noise.translate(None, _AT_REST))
+            return sent + noise + b"\r\n"
         return _DAMAGES[strike.fault](sent, strike.chance)
 
 
@@ -158,8 +163,7 @@ def _inside(sent: bytes, chance: Random) -> int:
 
 
 def _noise(chance: Random) -> bytes:
-    noise = bytes(byte for byte in chance.randbytes(chance.randint(8, 60)) if byte not in _MARKS)
-    return noise + b"\r\n"
+    return bytes(byte for byte in chance.randbytes(chance.randint(8, 60)) if byte not in _MARKS)
 
 
 # --- another speed --------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ def heard(sent: bytes, at: tuple[int, int], by: tuple[int, int]) -> bytes:
     Both are bits a second and data bits; with 7 data bits there is an even parity bit, which the
     receiver does not look at. A line at rest is high; a character begins as it falls.
     """
-    levels = list(_levels(sent, at[1])) + [1] * 20
+    levels = [1, *_levels(sent, at[1]), *[1] * 20]
     ratio = at[0] / by[0]
     found = bytearray()
     begin = 0.0

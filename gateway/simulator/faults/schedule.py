@@ -146,18 +146,21 @@ class Schedule:
         self.wishes = wishes
         self._to_come = [wish for wish in wishes if wish.at is not None and _is_of(wish, "line")]
 
-    def on_telegram(self, at: datetime) -> tuple[Strike, ...]:
-        """What strikes the line at a telegram; telegrams are asked for in order."""
-        struck = []
+    def on_telegram(self, at: datetime) -> Strike | None:
+        """What strikes the line at a telegram, one at most; telegrams are asked for in order.
+
+        What is wished for at a time comes first, at the next telegram that nothing strikes.
+        """
+        due = next((wish for wish in self._to_come if wish.at is not None and wish.at <= at), None)
+        if due is not None:
+            self._to_come.remove(due)
+            return Strike(due.fault, at, due.lasts, self._chance(due.fault, int(at.timestamp())))
         for wish in self.wishes:
             if wish.rate and _is_of(wish, "line"):
                 chance = self._chance(wish.fault, int(at.timestamp()))
                 if chance.random() < wish.rate:
-                    struck.append(Strike(wish.fault, at, wish.lasts, chance))
-        for wish in [wish for wish in self._to_come if wish.at is not None and wish.at <= at]:
-            self._to_come.remove(wish)
-            struck.append(Strike(wish.fault, at, wish.lasts, self._chance(wish.fault, int(at.timestamp()))))
-        return tuple(struck)
+                    return Strike(wish.fault, at, wish.lasts, chance)
+        return None
 
     def of_day(self, on: date) -> tuple[Strike, ...]:
         """What strikes the meter on a local day, in order of time."""
