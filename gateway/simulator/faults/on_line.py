@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from gateway.errors import ConfigError
@@ -55,11 +55,13 @@ class FaultyMeter:
         self.injected: Counter[str] = Counter()
         self.noise_bytes = 0
         self._spell: Strike | None = None
+        self._first_at = datetime.max.replace(tzinfo=UTC)
         for wish in schedule.wishes:
             _check(meter, wish.fault)
 
     def bytes_at(self, at: datetime) -> bytes | None:
         """What comes out of the line; nothing in a silent moment, None while it is unplugged."""
+        self._first_at = min(self._first_at, at)
         sent = self._meter.bytes_at(at)
         if self._spell is not None and at < self._spell.until:
             return self._within(self._spell, sent)
@@ -87,7 +89,7 @@ class FaultyMeter:
 
     def _struck(self, strike: Strike, sent: bytes) -> bytes:
         if strike.fault == "replay":
-            return sent + self._meter.bytes_at(strike.at - _REPLAYED_AFTER)
+            return sent + self._meter.bytes_at(max(strike.at - _REPLAYED_AFTER, self._first_at))
         if strike.fault == "wrong-key":
             return self._meter.bytes_at(strike.at, _OTHER_KEY)
         if strike.fault == "noise":
