@@ -16,6 +16,7 @@ At most one of these happens to a telegram.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -200,7 +201,7 @@ def _levels(sent: bytes, data_bits: int) -> Iterator[int]:
 
 
 def _next_fall(levels: list[int], begin: float) -> int | None:
-    place = max(int(begin), 1)
+    place = max(math.ceil(begin), 1)
     while place < len(levels):
         if not levels[place] and levels[place - 1]:
             return place
