@@ -110,7 +110,8 @@ def test_at_the_wrong_speed_nothing_is_understood(dialect: str) -> None:
     meter = faulty(dialect, f"wrong-speed@+{20 * period_s}/{10 * period_s}")
     taken, errors, noise = read(meter, dialect, 50)
     assert (taken, errors) == (40, Counter())
-    assert noise > 100
+    # A slow line heard fast is nothing but zeros, as one at rest.
+    assert noise > 100 if dialect == "nl-dsmr5" else noise == 0
 
 
 def test_bytes_are_heard_as_they_were_sent_at_the_same_speed() -> None:
