@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from gateway.broker import (
@@ -28,8 +27,9 @@ from gateway.broker import (
     PublisherThread,
 )
 from gateway.config import Config
-from gateway.consent import DisclosureLog, Ledger, Sharing, Terms
+from gateway.consent import DisclosureLog, Sharing, Terms
 from gateway.control import ControlServer
+from gateway.data_folder import open_folder, open_ledger, take_folder
 from gateway.errors import (
     ConfigError,
     GatewayError,
@@ -39,18 +39,12 @@ from gateway.errors import (
     MeterUnavailable,
 )
 from gateway.history import (
-    DeviceKey,
-    FolderLock,
-    GatewaySecret,
-    HiddenFile,
     Judged,
     Plausibility,
     Recorder,
     Row,
     SealedHistory,
     WriterThread,
-    open_keys,
-    settle,
 )
 from gateway.live import Live
 from gateway.meter import MeterLine, frames, read_key
@@ -59,7 +53,6 @@ from gateway.p1.cipher import Decryptor
 from gateway.page import PageServer, Services, SetupCode, create_app
 from gateway.panel import open_panel
 
-HISTORY_NAME = "history.db"
 _NOW_AND_THEN_S = 5.0
 _SAME_FAULT_AGAIN = timedelta(minutes=10)
 
@@ -68,63 +61,6 @@ log = logging.getLogger(__name__)
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-class DataFolder:
-    """Where everything lies that the gateway keeps."""
-
-    def __init__(self, folder: Path, secret: GatewaySecret) -> None:
-        self._folder = folder
-        self.secret = secret
-        self.history = folder / HISTORY_NAME
-        self.ledger = folder / "ledger.jsonl"
-        self.broker = folder / "broker"
-        self.setup_code = folder / "setup-code"
-        self.control = control_socket(folder)
-
-    def hidden(self, name: str) -> HiddenFile:
-        return HiddenFile(self._folder / "hidden" / name, self.secret)
-
-
-def control_socket(folder: Path) -> Path:
-    return folder / "control.sock"
-
-
-def take_folder(config: Config, settled: bool = True) -> FolderLock:
-    """Make the data folder one's own, and end what a power cut interrupted in it.
-
-    Without `settled` it is left as it is: where the device key is lost, it cannot be ended.
-
-    Raises ConfigError, FolderInUse and HistoryError.
-    """
-    folder = config.history.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FolderLock(folder)
-    except OSError as error:
-        raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
-    try:
-        if settled:
-            settle(config.history.device_key, folder / HISTORY_NAME)
-    except BaseException:
-        lock.release()
-        raise
-    return lock
-
-
-def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
-    """The data folder, made at the first start with its keys. Raises ConfigError and HistoryError."""
-    folder = config.history.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys = open_keys(config.history.device_key, folder / HISTORY_NAME)
-    except OSError as error:
-        raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
-    return DataFolder(folder, keys.secret), keys.device_key
-
-
-def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
-    return Ledger(folder.ledger, folder.secret.subkey("ledger"), folder.hidden("ledger-newest"), clock)
 
 
 class Daemon:
@@ -159,7 +95,7 @@ class Daemon:
         self.setup_code = SetupCode(folder.setup_code)
         self._recording: tuple[Recorder, WriterThread] | None = None
         meter = config.meter
-        self._meter_key = read_key(meter.key_file)
+        self._framer = Framer(Decryptor(read_key(meter.key_file)))
         self._decoder = Decoder(
             MeterClock(config.history.zone, meter.winter_time_only), meter.number.strip() or None
         )
@@ -173,9 +109,8 @@ class Daemon:
     def _read(self) -> None:
         """The meter's loop."""
         line = MeterLine(self._config.meter.source, self._config.meter.serial)
-        framer = Framer(Decryptor(self._meter_key))
         for frame in frames(  # bytes, resynchronised, checksum or tag verified
-            line.open, framer, self._stopping.wait, self._fault
+            line.open, self._framer, self._stopping.wait, self._fault
         ):
             if self._stopping.is_set():
                 return
@@ -375,6 +310,10 @@ class Daemon:
             "fault": latest.fault and str(latest.fault),
             "telegrams": latest.telegrams,
             "damaged": latest.damaged,
+            "faults": self.live.faults(),
+            "noise_bytes": self._framer.noise,
+            "messages": self.live.messages,
+            "clock_losses": self.live.clock_losses,
             "implausible": {
                 "held": self._plausibility.held,
                 "dropped": self._plausibility.dropped,

@@ -24,7 +24,8 @@ from gateway.broker import BrokerSecrets, Mosquitto, provision
 from gateway.config import BrokerConfig, Config, HistoryConfig, MeterConfig, PageConfig, PanelConfig
 from gateway.consent import Category, Credentials, Granularity, Notice, Terms
 from gateway.consent.notice import notice_text
-from gateway.daemon import Daemon, open_folder, utc_now
+from gateway.daemon import Daemon, utc_now
+from gateway.data_folder import open_folder
 from gateway.errors import GatewayError
 from gateway.history import SealedHistory
 from gateway.history.writer import Batch
@@ -155,7 +156,7 @@ class Demo:
     def _start_meter(self) -> subprocess.Popen[bytes]:
         """The simulated meter, in a process of its own as a real one would be."""
         self._line.unlink(missing_ok=True)
-        options = ["--seed", str(self.facts.seed), "--installed", self.facts.installed]
+        options = ["--quiet", "--seed", str(self.facts.seed), "--installed", self.facts.installed]
         command = [sys.executable, "-m", "gateway", "simulate", *options, "--pty", str(self._line)]
         meter = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + _LINE_WITHIN_S
@@ -237,15 +238,17 @@ def fill_history(
     """
     writer = history.open_writer()
     batches: list[Batch] = []
-    recorder = history.recorder(batches.append, timedelta(days=1))
     trace_from = last - TRACE_DAYS
     at = datetime.fromtimestamp(first.timestamp() // 900 * 900, UTC)
+
+    def keep(batch: Batch) -> None:
+        batches.append(batch if at >= trace_from else replace(batch, trace=()))
+
+    recorder = history.recorder(keep, timedelta(days=1))
     committed = at
     try:
         while at < last:
             recorder.record(meter.reading_at(at))
-            if at < trace_from:
-                batches[:] = [replace(batch, trace=()) for batch in batches]
             if at - committed >= timedelta(days=1) and batches:
                 writer.write(*batches)
                 batches.clear()

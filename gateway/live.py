@@ -5,7 +5,9 @@ In memory only: it is gone with the daemon. Written by the meter's thread, read 
 
 from __future__ import annotations
 
+import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,10 +41,14 @@ class Live:
         self._clock = clock
         self._lock = threading.Lock()
         self._snapshot = Snapshot()
+        self._faults: Counter[str] = Counter()
+        self.messages = 0
+        self.clock_losses = 0
 
     def show(self, reading: Reading, usage_today: Mapping[str, int]) -> None:
         """A good telegram arrived."""
         with self._lock:
+            self._count_new(reading)
             self._snapshot = Snapshot(
                 reading=reading,
                 received_at=self._clock(),
@@ -61,7 +67,22 @@ class Live:
         """A telegram was damaged, or the line was lost."""
         damaged = 1 if isinstance(fault, TelegramError) else 0
         with self._lock:
+            self._faults[_kind_of(fault)] += 1
             self._snapshot = replace(self._snapshot, damaged=self._snapshot.damaged + damaged, fault=fault)
+
+    def _count_new(self, reading: Reading) -> None:
+        """Count each message of the grid operator once, and each time the meter's clock was lost."""
+        before = self._snapshot.reading
+        message = reading.texts.get("message")
+        if message and (before is None or before.texts.get("message") != message):
+            self.messages += 1
+        if before is not None and before.timed and not reading.timed:
+            self.clock_losses += 1
+
+    def faults(self) -> dict[str, int]:
+        """How often each kind of fault happened since the daemon started, as checksum_mismatch."""
+        with self._lock:
+            return dict(sorted(self._faults.items()))
 
     def latest(self) -> Snapshot:
         with self._lock:
@@ -76,3 +97,7 @@ class Live:
         """The number of the meter that is on the line: one of the three factors of an unlock."""
         reading = self.latest().reading
         return None if reading is None else reading.meter_number
+
+
+def _kind_of(fault: GatewayError) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(fault).__name__).lower()

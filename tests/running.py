@@ -18,7 +18,7 @@ from typing import Any
 from gateway.broker import BrokerSecrets, Mosquitto, provision
 from gateway.config import Config, parse
 from gateway.control import ask
-from gateway.daemon import control_socket, open_folder
+from gateway.data_folder import control_socket, open_folder
 from gateway.errors import DaemonUnavailable
 from gateway.history import OpenHistory, SealedHistory
 from gateway.history.keyring import COST_IN_TESTS

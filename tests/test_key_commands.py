@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.daemon import open_folder
+from gateway.data_folder import open_folder
 from gateway.errors import CannotUnlock
 from gateway.history import SealedHistory
 from gateway.history.keyring import COST_IN_TESTS

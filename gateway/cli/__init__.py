@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import checks, consents, doctor, histories, keys, running, telegrams
+from gateway.cli import checks, consents, doctor, histories, keys, running, simulating, telegrams
 from gateway.errors import GatewayError
 
 
@@ -40,7 +40,7 @@ for command in (
     doctor.doctor,
     running.setup_code,
     running.stop_switch,
-    telegrams.simulate,
+    simulating.simulate,
     telegrams.decode,
     consents.consent,
     histories.history,

@@ -19,7 +19,7 @@ from gateway.cli.options import (
     password_file_option,
     progress_bar,
 )
-from gateway.daemon import open_folder
+from gateway.data_folder import open_folder
 from gateway.errors import NotClaimed
 from gateway.history import SealedHistory
 

@@ -14,7 +14,8 @@ from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Term
 from gateway.consent.consent import USUAL
 from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
 from gateway.consent.receipt import receipt
-from gateway.daemon import open_folder, open_ledger, utc_now
+from gateway.daemon import utc_now
+from gateway.data_folder import open_folder, open_ledger
 from gateway.errors import ConsentError
 from gateway.history.periods import midnight
 

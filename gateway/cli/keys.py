@@ -27,7 +27,8 @@ from gateway.cli.options import (
     progress_bar,
 )
 from gateway.config import Config
-from gateway.daemon import HISTORY_NAME, open_folder, take_folder, utc_now
+from gateway.daemon import utc_now
+from gateway.data_folder import HISTORY_NAME, open_folder, take_folder
 from gateway.errors import DaemonUnavailable
 from gateway.history import SealedHistory, recovery
 

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import click
 
 from gateway import config, control
-from gateway.daemon import control_socket
+from gateway.data_folder import control_socket
 from gateway.errors import DaemonUnavailable, GatewayError
 
 CONFIG_PATH = Path("/etc/p1-gateway/gateway.toml")

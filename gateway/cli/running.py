@@ -11,7 +11,8 @@ import click
 
 from gateway import demo as simulated
 from gateway.cli.options import ask, config_option, configured, json_option
-from gateway.daemon import Daemon, open_folder
+from gateway.daemon import Daemon
+from gateway.data_folder import open_folder
 from gateway.errors import GatewayError
 from gateway.history import SealedHistory
 from gateway.page import SetupCode
@@ -97,6 +98,8 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
     click.echo(
         f"meter      {found['meter']}{marked}, {found['telegrams']} telegrams, {found['damaged']} damaged"
     )
+    for kind, count in found["faults"].items():
+        click.echo(f"           {count} times {kind.replace('_', ' ')}")
     implausible = found["implausible"]
     if any(implausible.values()):
         click.echo(

@@ -1,81 +1,22 @@
-"""Commands that make telegrams and read them."""
+"""The command that reads telegrams."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from gateway import config
-from gateway.cli.options import parsed_time
 from gateway.daemon import utc_now
-from gateway.errors import GatewayError, TelegramError
+from gateway.errors import TelegramError
 from gateway.meter import read_key
 from gateway.p1 import Decoder, Decryptor, Frame, Framer, MeterClock, MeterKey
 from gateway.p1.reading import as_json
-from gateway.simulator import Household, SimulatedMeter
-from gateway.simulator import line as simulated_line
 
 _CHUNK = 64 * 1024
-
-
-@click.command()
-@click.option("--seed", default=1, show_default=True, help="The same seed is the same household.")
-@click.option("--start", "start_text", metavar="TIME", help="The first telegram's time.  [default: now]")
-@click.option("--installed", metavar="TIME", help="When the meter was installed.  [default: a year before]")
-@click.option("--speed", default=1.0, show_default=True, help="Times true time; 0 is as fast as possible.")
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many telegrams.")
-@click.option("--pty", type=click.Path(path_type=Path), metavar="LINK", help="A serial port, named LINK.")
-@click.option("--tcp", metavar="HOST:PORT", help="Serve any number of readers over TCP.")
-@click.option("--stdout", is_flag=True, help="Write the telegrams to standard output.")
-def simulate(
-    seed: int,
-    start_text: str | None,
-    installed: str | None,
-    speed: float,
-    count: int | None,
-    pty: Path | None,
-    tcp: str | None,
-    stdout: bool,
-) -> None:
-    """Be a smart meter: write telegrams like a household's, each second."""
-    if sum(map(bool, (pty, tcp, stdout))) != 1:
-        raise click.UsageError("choose one of --pty, --tcp and --stdout")
-    if speed < 0:
-        raise click.UsageError("--speed must be 0 or more")
-    start = parsed_time(start_text) if start_text else utc_now()
-    origin = parsed_time(installed) if installed else start - timedelta(days=365)
-    if origin > start:
-        raise click.UsageError("the meter cannot be installed after the first telegram")
-    meter = SimulatedMeter(Household(seed), origin)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with contextlib.closing(_line(pty, tcp)) as line:
-        simulated_line.run(meter, line, start, wait=stop.wait, clock=time.monotonic, speed=speed, count=count)
-
-
-def _line(pty: Path | None, tcp: str | None) -> simulated_line.Line:
-    try:
-        if pty is not None:
-            return simulated_line.PtyLine(pty)
-        if tcp is not None:
-            host, _, port = tcp.rpartition(":")
-            if not host or not port.isdecimal():
-                raise click.UsageError("--tcp wants HOST:PORT, such as 127.0.0.1:2001")
-            return simulated_line.TcpLine(host.strip("[]"), int(port))
-    except (OSError, OverflowError) as error:
-        raise GatewayError(f"the line cannot be opened: {error}") from None
-    return simulated_line.StreamLine(sys.stdout.buffer)
 
 
 @click.command()

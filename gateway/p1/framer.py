@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from gateway.errors import (
     ChecksumMissing,
+    FrameReplayed,
     MalformedTelegram,
     TelegramCut,
     TelegramError,
@@ -24,7 +25,7 @@ from gateway.errors import (
 )
 from gateway.p1 import cipher
 from gateway.p1.checksum import START, checksum, fault, needs_checksum, split
-from gateway.p1.cipher import HALF_HEADER, HEADER, Decryptor, EncryptedFrame
+from gateway.p1.cipher import CERTAIN_HEADER, HALF_HEADER, HEADER, Decryptor, EncryptedFrame
 
 MAX_FRAME = 8 * 1024
 _SLICE = 1024
@@ -49,7 +50,7 @@ _FIRST_BYTES = (b"!", b"/", b"\xdb")
 _LONGEST_MARK = cipher.LONGEST_HEADER + 1
 # A beginning inside a telegram whose bytes are not as they were sent: a header line to its end,
 # since three letters behind a "/" alone stand in every thirtieth encrypted telegram by chance.
-_WITHIN = re.compile(rb"%b[ -'*-~]{0,80}\r?\n|%b" % (START.pattern, HEADER.pattern), re.DOTALL)
+_WITHIN = re.compile(rb"%b[ -'*-~]{0,80}\r?\n|%b" % (START.pattern, CERTAIN_HEADER.pattern), re.DOTALL)
 _HALF_WITHIN = re.compile(
     rb"/(?:[A-Za-z]{0,2}|[A-Za-z]{3}[ -'*-~]{0,80}\r?)\Z|%b" % HALF_HEADER.pattern, re.DOTALL
 )
@@ -192,6 +193,8 @@ class Framer:
         raw = bytes(held[:end])
         try:
             return _Step(end, _decrypted(self._decryptor.open(EncryptedFrame.parse(raw))))
+        except FrameReplayed as replayed:  # its tag was right
+            return _Step(end, replayed)
         except TelegramError as wrong:
             # Not verified, nor is its length: another one may have begun in it, or at its very end.
             within = _WITHIN.search(raw, 1)

@@ -5,6 +5,6 @@ downstream knows a simulated reading by it.
 """
 
 from gateway.simulator.household import Household
-from gateway.simulator.meter import SimulatedMeter
+from gateway.simulator.meter import DEVELOPMENT_KEY, SimulatedMeter
 
-__all__ = ["Household", "SimulatedMeter"]
+__all__ = ["DEVELOPMENT_KEY", "Household", "SimulatedMeter"]

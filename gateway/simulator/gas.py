@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from random import Random
 
 from gateway.simulator.appliances import HOUR, Rhythm
@@ -15,16 +16,22 @@ _TAP_ML = 18_000
 _NIGHT, _WARMING_UP, _KEPT_WARM, _EVENING = 0.25, 2.6, 1.0, 1.5
 
 
-def millilitres_of_day(chance: Random, rhythm: Rhythm, temperature: float, slots: int) -> list[int]:
-    """What is burnt in each slot of five minutes, from midnight on."""
-    # On the two days on which clocks change, the boiler's clock does not.
-    weights = [_wish(slot * SLOT // 60, rhythm) for slot in range(slots)]
+def millilitres_of_day(
+    chance: Random, rhythm: Rhythm, temperature: float, wall: Sequence[int], share: float = 1.0
+) -> list[int]:
+    """What is burnt in each slot of five minutes, from midnight on.
+
+    `wall` is the minute on the wall clock at which each slot begins; `share`: of an older house's heat.
+    """
+    weights = [_wish(minute, rhythm) for minute in wall]
     cold = max(0.0, _INDOORS - temperature)
-    heat = cold * _ML_PER_DEGREE_DAY * (0.35 if rhythm.away else 1.0)
+    heat = cold * share * _ML_PER_DEGREE_DAY * (0.35 if rhythm.away else 1.0)
     share = heat / sum(weights)
     burnt = [int(share * weight * chance.uniform(0.3, 1.7)) for weight in weights]
     for minute, millilitres in _hot_water(chance, rhythm):
-        burnt[min(minute * 60 // SLOT, slots - 1)] += millilitres
+        # The first slot that begins at that minute or later.
+        slot = next((n for n, begins in enumerate(wall) if begins >= minute), len(wall) - 1)
+        burnt[slot] += millilitres
     return burnt
 
 

@@ -13,28 +13,16 @@ import termios
 import tty
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
-from itertools import count as counting
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, GatewayError
+from gateway.simulator.sending import Line, Meter, Pace, Sender, send_all
 
-_PATIENCE_S = 0.2
+PATIENCE_S = 0.2
 _BACKLOG = 64 * 1024
-
-
-class Line(Protocol):
-    def send(self, telegram: bytes) -> bool:
-        """Send what is taken in time; False when nobody will ever read again."""
-
-    def close(self) -> None: ...
-
-
-class Meter(Protocol):
-    """What a line carries: a SimulatedMeter, or one whose telegrams are damaged on purpose."""
-
-    def bytes_at(self, at: datetime) -> bytes: ...
 
 
 def run(
@@ -50,20 +38,10 @@ def run(
 ) -> None:
     """Send a telegram for every `period_s` seconds from `start` on, the first at a whole second.
 
-    Time runs at `speed` times true time, and without drift; 0 is as fast as it can. `wait`
-    sleeps for so many seconds and returns True when it is time to stop (`threading.Event.wait`);
-    `clock` counts seconds (`time.monotonic`). Ends after `count` telegrams, if given.
+    Each comes at once; see `Pace.of_line` for one whose bytes take their time. `wait`, `clock` and
+    `count` are as in `send_all` and `Sender`.
     """
-    first = start.replace(microsecond=0)
-    if first < start:
-        first += timedelta(seconds=1)
-    began = clock() + ((first - start).total_seconds() / speed if speed else 0)
-    for number in counting() if count is None else range(count):
-        due = began + number * period_s / speed if speed else 0
-        if wait(max(0.0, due - clock())):
-            return
-        if not line.send(meter.bytes_at(first + timedelta(seconds=number * period_s))):
-            return
+    send_all([Sender(meter, line, start, clock(), Pace(period_s, speed), count=count)], wait, clock)
 
 
 class PtyLine:
@@ -71,6 +49,27 @@ class PtyLine:
 
     Raises ConfigError when `link` cannot be made.
     """
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+        self._pty: _Pty | None = _Pty(link)
+
+    def send(self, part: bytes, *, begins: bool = True) -> bool:
+        self._pty = self._pty or _Pty(self._link)
+        self._pty.send(part)
+        return True
+
+    def unplug(self) -> None:
+        if self._pty is not None:
+            self._pty.close()
+            self._pty = None
+
+    def close(self) -> None:
+        self.unplug()
+
+
+class _Pty:
+    """One plugged-in pty and its link."""
 
     def __init__(self, link: Path) -> None:
         self._link = link
@@ -87,10 +86,10 @@ class PtyLine:
             self._close_ends()
             raise ConfigError(f"{link} cannot be made a link to the pty: {error.strerror}") from error
 
-    def send(self, telegram: bytes) -> bool:
-        rest = telegram
+    def send(self, part: bytes) -> None:
+        rest = part
         while rest:
-            _, ready, _ = select.select([], [self._near], [], _PATIENCE_S)
+            _, ready, _ = select.select([], [self._near], [], PATIENCE_S)
             if not ready:
                 # Nobody reads: what waits is old, and a reader that comes wants what is new.
                 termios.tcflush(self._near, termios.TCOFLUSH)
@@ -98,7 +97,6 @@ class PtyLine:
                 break
             with suppress(BlockingIOError):
                 rest = rest[os.write(self._near, rest) :]
-        return True
 
     def close(self) -> None:
         with suppress(OSError):
@@ -111,82 +109,156 @@ class PtyLine:
         os.close(self._far)
 
 
+@dataclass(eq=False)
+class _Client:
+    """A reader over TCP. `follows`: it gets the telegram that is under way."""
+
+    socket: socket.socket
+    backlog: bytearray = field(default_factory=bytearray)
+    follows: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.backlog) >= _BACKLOG
+
+
 class TcpLine:
     """A TCP server; each client gets whole telegrams from the one after it connected.
 
-    Raises ConfigError when the address cannot be listened on.
+    It waits `patience_s` for readers when all of them are behind. Raises ConfigError when the
+    address cannot be listened on.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        try:
-            self._server = socket.create_server((host, port))
-        except (OSError, OverflowError) as error:
-            raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
-        self._server.setblocking(False)
-        self._backlogs: dict[socket.socket, bytearray] = {}
+    def __init__(self, host: str, port: int, patience_s: float = PATIENCE_S) -> None:
+        self._host = host
+        self._patience_s = patience_s
+        self._server: socket.socket | None = _listening(host, port)
+        # Kept: a line that is plugged in again is found where it was.
+        self.port: int = self._server.getsockname()[1]
+        self._clients: list[_Client] = []
 
-    @property
-    def port(self) -> int:
-        """The port it listens on: the system's choice, when 0 was asked for."""
-        port: int = self._server.getsockname()[1]
-        return port
-
-    def send(self, telegram: bytes) -> bool:
-        self._accept()
-        if self._backlogs and all(map(_is_full, self._backlogs.values())):
-            # A lone reader may catch up; beside others a slow one loses telegrams instead.
-            select.select([], list(self._backlogs), [], _PATIENCE_S)
-        for client, backlog in list(self._backlogs.items()):
-            self._push(client, backlog)
-            if not _is_full(backlog):
-                backlog.extend(telegram)
-                self._push(client, backlog)
+    def send(self, part: bytes, *, begins: bool = True) -> bool:
+        if self._server is None:
+            self._server = _listening(self._host, self.port)
+        if begins:
+            self._begin(self._server)
+        for client in list(self._clients):
+            if client.follows:
+                client.backlog += part
+            self._push(client)
         return True
 
+    def unplug(self) -> None:
+        for client in self._clients:
+            client.socket.close()
+        self._clients.clear()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
     def close(self) -> None:
-        for client in self._backlogs:
-            client.close()
-        self._server.close()
+        self.unplug()
 
-    def _accept(self) -> None:
-        with suppress(BlockingIOError):
+    def _begin(self, server: socket.socket) -> None:
+        """Take in new clients, and see who is ready for another telegram."""
+        # Whoever cannot be accepted now (too many open files) or left again is the next time's.
+        with suppress(OSError):
             while True:
-                client, _ = self._server.accept()
-                client.setblocking(False)
-                self._backlogs[client] = bytearray()
+                accepted, _ = server.accept()
+                accepted.setblocking(False)
+                # Parts go out as they come from the meter, not when the last one was acknowledged.
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._clients.append(_Client(accepted))
+        if self._clients and all(client.is_full for client in self._clients):
+            # A lone reader may catch up; beside others a slow one loses telegrams instead.
+            select.select([], [client.socket for client in self._clients], [], self._patience_s)
+        for client in list(self._clients):
+            self._push(client)
+            client.follows = not client.is_full
 
-    def _push(self, client: socket.socket, backlog: bytearray) -> None:
+    def _push(self, client: _Client) -> None:
         try:
-            while backlog:
-                del backlog[: client.send(backlog)]
+            while client.backlog:
+                del client.backlog[: client.socket.send(client.backlog)]
         except BlockingIOError:
             return
         except OSError:
-            client.close()
-            self._backlogs.pop(client, None)
+            client.socket.close()
+            self._clients.remove(client)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        server = socket.create_server((host, port), family=family)
+    except (OSError, OverflowError, UnicodeError) as error:  # the last for a name that can be none
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"cannot listen on {host}:{port}: {reason}") from error
+    server.setblocking(False)
+    return server
 
 
 class StreamLine:
-    """A binary stream, such as stdout. A reader that has had enough ends it quietly."""
+    """A binary stream, such as stdout or a file. A reader that has had enough ends it quietly.
+
+    Raises GatewayError when it cannot be written, as on a full disk.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
-    def send(self, telegram: bytes) -> bool:
+    def send(self, part: bytes, *, begins: bool = True) -> bool:
         try:
-            self._stream.write(telegram)
+            self._stream.write(part)
             self._stream.flush()
         except BrokenPipeError:
-            # What is left in the buffer would raise again when Python exits: it goes nowhere.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            self._give_up()
             return False
+        except OSError as error:
+            self._give_up()
+            raise GatewayError(f"the telegrams cannot be written: {error.strerror}") from error
         return True
+
+    def unplug(self) -> None:
+        """A stream cannot go and come back: it is silent."""
 
     def close(self) -> None:
         """The stream stays open: it is the caller's."""
 
+    def _give_up(self) -> None:
+        # What is left in the buffer would raise again when Python exits: it goes nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
 
-def _is_full(backlog: bytearray) -> bool:
-    return len(backlog) >= _BACKLOG
+
+class RecordedLine:
+    """A line of which a file gets every byte too, as a capture; readers or not."""
+
+    def __init__(self, line: Line, capture: BinaryIO) -> None:
+        self._line = line
+        self._capture = StreamLine(capture)
+
+    def send(self, part: bytes, *, begins: bool = True) -> bool:
+        self._capture.send(part)
+        return self._line.send(part, begins=begins)
+
+    def unplug(self) -> None:
+        self._line.unplug()
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def appended(path: Path) -> BinaryIO:
+    """A file to write at its end: what is there stays. Also a named pipe, or a serial port.
+
+    Raises ConfigError when it cannot be opened.
+    """
+    try:
+        # O_NOCTTY: a hang-up of a serial port must not end this program.
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOCTTY, 0o666)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path} cannot be written: {reason}") from error
+    return os.fdopen(number, "wb")

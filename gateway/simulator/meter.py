@@ -1,32 +1,54 @@
-"""A smart meter at a made-up household: three phases, a gas meter on M-Bus channel 1.
+"""A smart meter at a made-up household: what it knows at any instant, and the telegram it sends.
 
-The registers at an instant depend on the seed, the day the meter was installed and that instant,
-never on what was asked before. Import and export follow the sum over the phases; tariff 1 is the
-low one: at night and in the weekend. Source: DSMR P1 5.0.2.
+What is known depends on the seed, the day the meter was installed and that instant, never on what
+was asked before. Import and export follow the sum over the phases. Events (see `faults`) change
+what the meter knows; the dialect prints it, and encrypts it where its meters do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from types import MappingProxyType
+from typing import Protocol
 
-from gateway.p1 import MBusReading, Reading
+from gateway.p1 import MBusReading, MeterKey, Reading, encrypt
+from gateway.p1.obis import BY_CODE, MONTH_END_CODES
+from gateway.p1.reading import MonthDemand, MonthEnd
 from gateway.p1.telegram import Telegram
-from gateway.simulator import gas
-from gateway.simulator.dialects import DSMR_5, Dialect, telegram, telegram_bytes, told
-from gateway.simulator.household import LOCAL, Day, Household, Phases
+from gateway.simulator.counting import CountedDay, Counting, Counts, Held, What
+from gateway.simulator.demand import QUARTER
+from gateway.simulator.dialects import DSMR_5, Dialect, Printer
+from gateway.simulator.household import LOCAL, Household
+from gateway.simulator.mbus import devices_of
+from gateway.simulator.measures import (
+    Moment,
+    counts_demand,
+    counts_reactive,
+    measures_of,
+    quadrant_registers,
+    registers,
+)
+from gateway.simulator.tariffs import tariffs_of
 
-_LOW, _NORMAL = 1, 2
-_NORMAL_FROM, _NORMAL_UNTIL = 7, 23  # hours of a working day
-_SATURDAY = 5
-_GAS_CHANNEL = 1
-_WS_PER_WH = 3600
-_FREQUENCY_MHZ = 50_000
+DEVELOPMENT_KEY = MeterKey.parse("000102030405060708090A0B0C0D0E0F")
+"""What simulated meters encrypt with unless told otherwise, with Luxembourg's authentication key."""
 
-_COUNTERS = (
-    "failures_any", "failures_long", "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
-)  # fmt: skip
+_MONTHS_TOLD = 13
+_USUAL_CURRENT_STEP = 1000
+# Limits of meters that have no way to write that there is none, as Hungary's.
+_LIMIT_W, _FUSE_MA = 24_000, 32_000
+
+
+class Events(Protocol):
+    """What happens in a meter beyond the household's own doing."""
+
+    def told(self, known: Reading, at: datetime, registers: Callable[[datetime], Reading]) -> Reading | None:
+        """What the meter knows instead; None: it is without power.
+
+        `registers` gives what was known, undisturbed, at any other instant.
+        """
 
 
 class SimulatedMeter:
@@ -35,126 +57,184 @@ class SimulatedMeter:
     Times are taken to the whole second. Raises ValueError for a time before that day.
     """
 
-    def __init__(self, household: Household, origin: datetime, dialect: Dialect = DSMR_5) -> None:
+    def __init__(
+        self,
+        household: Household,
+        origin: datetime,
+        dialect: Dialect = DSMR_5,
+        events: Events | None = None,
+        key: MeterKey | None = None,
+    ) -> None:
         self.dialect = dialect
-        chance = Random(f"{household.seed}/meter")
+        self.key = key or DEVELOPMENT_KEY
+        home, chance = household.home, Random(f"{household.seed}/meter")
         self.number = f"E0000{chance.randrange(10**12):012d}"
-        self.gas_number = f"G0000{chance.randrange(10**12):012d}"
-        self._household = household
-        self._installed = origin.astimezone(LOCAL).date()
-        self._today = household.day(self._installed)
-        # What the registers held at the beginning of each day: import t1, t2, export t1, t2
-        # in W·s, then gas in ml.
-        self._registers = [tuple(chance.randrange(10**10, 3 * 10**10) for _ in range(5))]
-        self._quality = {name: chance.randint(0, 9) for name in _COUNTERS}
-        self._quality["failures_long"] = self._quality["failures_any"] // 2
+        self.title = b"SIM" + chance.randbytes(5)
+        self.devices = devices_of(household, dialect)
+        self._events = events
+        self._tariffs = tariffs_of(dialect)
+        self._phases = home.phases
+        what = What(
+            tariffs=self._tariffs,
+            phases=home.phases,
+            reactive=counts_reactive(dialect),
+            demand=counts_demand(dialect),
+            commodities=tuple(device.counts for device in self.devices),
+        )
+        self._counting = Counting(
+            household, origin.astimezone(LOCAL).date(), what, _held_at_installation(chance, what)
+        )
+        self._measures = measures_of(dialect)
+        current = dialect.named.get("current_l1_ma")
+        self._current_step = current.step if current else _USUAL_CURRENT_STEP
+        self._settings = _settings(dialect, home.phases)
+        self._printer = Printer(dialect)
+        self._ean = f"5414{chance.randrange(10**14):014d}"
+        # All but what changes by the second, for the quarter hour in which it holds.
+        self._standing: tuple[int, Reading] | None = None
+
+    def known_at(self, at: datetime) -> Reading | None:
+        """All that the meter knows at this instant and has words for; None while it has no power.
+
+        Numbers may be finer than the dialect prints them.
+        """
+        known = self._undisturbed_at(at)
+        if self._events is None:
+            return known
+        return self._events.told(known, known.at, self._undisturbed_at)
 
     def reading_at(self, at: datetime) -> Reading:
-        """What decoding the telegram of this instant gives."""
-        return told(self.dialect, self._known_at(at))
+        """What decoding the telegram of this instant gives. Raises ValueError without power."""
+        return self._printer.told(self._known_with_power(at))
 
     def telegram_at(self, at: datetime) -> Telegram:
-        """The telegram of this instant."""
-        return telegram(self.dialect, self._known_at(at))
+        """The telegram of this instant. Raises ValueError without power."""
+        return self._printer.telegram(self._known_with_power(at))
 
-    def bytes_at(self, at: datetime) -> bytes:
-        """The bytes that the meter sends at this instant; for one that encrypts, what it encrypts."""
-        return telegram_bytes(self.dialect, self._known_at(at))
+    def bytes_at(self, at: datetime, key: MeterKey | None = None) -> bytes:
+        """The bytes that the meter sends at this instant; none without power.
 
-    def _known_at(self, at: datetime) -> Reading:
-        """All that the meter knows at this instant, whatever its dialect has words for."""
+        `key` is in the place of its own one, where it encrypts.
+        """
+        known = self.known_at(at)
+        if known is None:
+            return b""
+        text = self._printer.printed(known)
+        if not self.dialect.encrypted:
+            return text
+        return bytes(encrypt(text, key or self.key, self.title, self._frame_counter(at)))
+
+    def _known_with_power(self, at: datetime) -> Reading:
+        known = self.known_at(at)
+        if known is None:
+            raise ValueError("the meter is without power then, and tells nothing")
+        return known
+
+    def _frame_counter(self, at: datetime) -> int:
+        # Counted in seconds, not in telegrams: it depends on the instant alone, and still no two
+        # telegrams have the same one where they are sent more often than the meter would.
+        return int(at.timestamp()) - self._counting.begins + 1
+
+    def _undisturbed_at(self, at: datetime) -> Reading:
         at = at.astimezone(UTC).replace(microsecond=0)
-        day = self._day_of(at)
+        counted = self._counting.day(at.astimezone(LOCAL).date())
+        day = counted.day
         second = int(at.timestamp()) - day.begins
-        powers = day.power_at(second)
-        *energies, gas_ml = self._registers_at(day, second)
-        t1_in, t2_in, t1_out, t2_out = (energy // _WS_PER_WH for energy in energies)
-        net = sum(powers)
-        quantities = {
-            "energy_import_wh": t1_in + t2_in,
-            "energy_export_wh": t1_out + t2_out,
-            "energy_combined_wh": t1_in + t2_in + t1_out + t2_out,
-            "energy_import_t1_wh": t1_in,
-            "energy_import_t2_wh": t2_in,
-            "energy_export_t1_wh": t1_out,
-            "energy_export_t2_wh": t2_out,
-            "tariff": _tariff(day, second),
-            "power_import_w": max(net, 0),
-            "power_export_w": max(-net, 0),
-            "frequency_mhz": _FREQUENCY_MHZ,
-            **self._quality,
-            **_phases(powers, day, second),
+        powers = day.power_at(second)[: self._phases]
+        flowed, net = counted.flowed_at(second), sum(powers)
+        moment = Moment(counted, second, flowed, powers, net, self._tariffs.by_day, self._current_step)
+        quantities = dict(self._settings)
+        for measure in self._measures:
+            measure(moment, quantities)
+        standing = self._standing_at(counted, second)
+        return standing.renewed(at, MappingProxyType(quantities), self._devices_at(counted, second))
+
+    def _devices_at(self, counted: CountedDay, second: int) -> tuple[MBusReading, ...]:
+        day, told = counted.day, []
+        for device, held in zip(self.devices, counted.held.devices, strict=True):
+            taken = device.taken_at(second)
+            told.append(device.reading(day.begins + taken, held + day.counted(device.counts, taken)))
+        return tuple(told)
+
+    def _standing_at(self, counted: CountedDay, second: int) -> Reading:
+        quarter = (counted.day.begins + second) // QUARTER
+        if self._standing is None or self._standing[0] != quarter:
+            self._standing = quarter, self._standing_of(counted, second)
+        return self._standing[1]
+
+    def _standing_of(self, counted: CountedDay, second: int) -> Reading:
+        """A reading with all that does not change by the second: texts, peaks, the last month."""
+        named = self.dialect.named
+        texts = {
+            "device_name": f"SIM{self.number[-13:]}" if self.dialect.number_quantity == "meter_id" else "",
+            "connection_ean": self._ean,
+            "emucs_version": self.dialect.version or "",
         }
-        captured_at = at - timedelta(seconds=second % gas.SLOT)
-        gas_meter = MBusReading(_GAS_CHANNEL, "gas", self.gas_number, captured_at, gas_ml // 1000)
+        on = counted.day.on
+        peak = counted.peaks_at(second).imported[0] if "demand_max_month_w" in named else None
         return Reading(
-            at=at,
+            at=datetime.fromtimestamp(counted.day.begins, UTC),
             model=self.dialect.header,
-            meter_number=self.number,
+            meter_number=self.number if self.dialect.number_quantity else None,
             version=self.dialect.version,
-            quantities=MappingProxyType(quantities),
-            mbus=(gas_meter,),
+            quantities=MappingProxyType({}),
+            texts=MappingProxyType({name: text for name, text in texts.items() if text and name in named}),
+            timed="time" in named,
+            country=self.dialect.country,
+            demand_max_at=datetime.fromtimestamp(peak.ended_at, UTC) if peak else None,
+            demand_history=self._demand_history(on) if "demand_history" in named else (),
+            month_end=self._month_end(on) if "month_end" in named else None,
         )
 
-    def _day_of(self, at: datetime) -> Day:
-        if 0 <= at.timestamp() - self._today.begins < self._today.seconds:
-            return self._today
-        on = at.astimezone(LOCAL).date()
-        if on < self._installed:
-            raise ValueError(f"the meter was installed on {self._installed}")
-        for number in range(len(self._registers) - 1, (on - self._installed).days):
-            self._registers.append(self._at_end_of(self._installed + timedelta(days=number)))
-        self._today = self._household.day(on)
-        return self._today
-
-    def _at_end_of(self, on: date) -> tuple[int, ...]:
-        day = self._today if self._today.on == on else self._household.day(on)
-        return self._registers_at(day, day.seconds)
-
-    def _registers_at(self, day: Day, second: int) -> tuple[int, ...]:
-        t1_in, t2_in, t1_out, t2_out, burnt = self._registers[(day.on - self._installed).days]
-        imported, exported = day.energy_at(second)
-        normal_in, normal_out = _at_normal_tariff(day, second)
-        return (
-            t1_in + imported - normal_in,
-            t2_in + normal_in,
-            t1_out + exported - normal_out,
-            t2_out + normal_out,
-            burnt + day.gas_at(second),
+    def _demand_history(self, on: date) -> tuple[MonthDemand, ...]:
+        months = self._counting.months_before(on)[-_MONTHS_TOLD:]
+        return tuple(
+            MonthDemand(
+                month_ends_at=_midnight(ended + timedelta(days=1)),
+                at=datetime.fromtimestamp(peaks.imported[0].ended_at, UTC),
+                demand_w=peaks.imported[0].watts,
+            )
+            for ended, peaks in months
         )
 
-
-def _normal_hours(day: Day) -> tuple[int, int] | None:
-    """The seconds between which the normal tariff holds; None in the weekend."""
-    if day.on.weekday() >= _SATURDAY:
-        return None
-    return day.second_of(_NORMAL_FROM), day.second_of(_NORMAL_UNTIL)
-
-
-def _tariff(day: Day, second: int) -> int:
-    hours = _normal_hours(day)
-    return _NORMAL if hours and hours[0] <= second < hours[1] else _LOW
-
-
-def _at_normal_tariff(day: Day, second: int) -> tuple[int, int]:
-    """Of what was imported and exported since the day began, the part at the normal tariff."""
-    hours = _normal_hours(day)
-    if hours is None or second <= hours[0]:
-        return 0, 0
-    before_in, before_out = day.energy_at(hours[0])
-    imported, exported = day.energy_at(min(second, hours[1]))
-    return imported - before_in, exported - before_out
+    def _month_end(self, on: date) -> MonthEnd | None:
+        """The registers as the last month ended; of a month the meter has not seen end, none."""
+        first = on.replace(day=1)
+        if first <= self._counting.installed:
+            return None
+        held, peaks = self._counting.held_on(first), self._counting.months_before(first)[-1][1]
+        counted = {
+            **registers(held.by_day, held.otherwise, self._tariffs.by_day),
+            **quadrant_registers(held.by_day, held.otherwise),
+        }
+        # Of all, by day and otherwise: the tariff by day is the first where a month's end is told.
+        demands = tuple(peak.watts for peak in (*peaks.imported, *peaks.exported))
+        quantities = {name: counted[name] for name in (BY_CODE[code][0].quantity for code in MONTH_END_CODES)}
+        return MonthEnd(_midnight(first), MappingProxyType(quantities), demands)
 
 
-def _phases(powers: Phases, day: Day, second: int) -> dict[str, int]:
-    quantities = {}
-    for phase, watts in enumerate(powers):
-        # The grid breathes by a volt and a half; a kilowatt drops another six tenths.
-        breath = day.ripples[(day.begins + second) // 20 * 7 % len(day.ripples)] + (phase - 1) * 4
-        decivolts = 2310 + 2 * breath - watts * 6 // 1000
-        name = f"l{phase + 1}"
-        quantities[f"voltage_{name}_mv"] = decivolts * 100
-        quantities[f"current_{name}_ma"] = (abs(watts) * 10 + decivolts // 2) // decivolts * 1000
-        quantities[f"power_import_{name}_w"] = max(watts, 0)
-        quantities[f"power_export_{name}_w"] = max(-watts, 0)
-    return quantities
+def _midnight(on: date) -> datetime:
+    return datetime(on.year, on.month, on.day, tzinfo=LOCAL).astimezone(UTC)
+
+
+def _held_at_installation(chance: Random, what: What) -> Held:
+    """Registers that have run before: a used meter's, so that no number is short."""
+
+    def counts(number: int) -> Counts:
+        return tuple(chance.randrange(10**10, 3 * 10**10) for _ in range(number))
+
+    ways = 6 if what.reactive else 2
+    by_day = counts(ways) if what.tariffs.switch else (0,) * ways
+    return Held(by_day, counts(ways), counts(len(what.commodities)))
+
+
+def _settings(dialect: Dialect, phases: int) -> dict[str, int]:
+    """What only events change: counters, switches, limits, and registers of tariffs that never hold."""
+    named = dialect.named
+    settings = {"breaker_state": 1, **{f"relay_{n}_state": 1 for n in (1, 2, 3, 4)}}
+    settings |= {"failures_any": 0, "failures_long": 0, "grid_type": 400 if phases == 3 else 230}
+    settings |= {f"{name}_l{n}": 0 for name in ("sags", "swells") for n in range(1, phases + 1)}
+    settings |= {name: 0 for name in named if "_t3_" in name or "_t4_" in name}
+    limits = {"limiter_w": _LIMIT_W, **{f"fuse_threshold_l{n}_ma": _FUSE_MA for n in range(1, phases + 1)}}
+    settings |= {name: limit for name, limit in limits.items() if name in named and not named[name].absent}
+    return {name: value for name, value in settings.items() if name in named}

@@ -90,7 +90,7 @@ def test_the_recorders_memory_opens_with_the_device_key_only_and_holds_no_more_t
     memory = json.loads(keys.secret.reveal(RECORDER_STATE, hidden))
     (profile,) = memory["profiles"].values()
     assert set(memory) == {"profiles", "meters", "plausibility"}
-    assert set(profile) == {"commodity", "last", "next", "began", "statistics", "broken"}
+    assert set(profile) == {"commodity", "last", "next", "began", "statistics", "broken", "month peak"}
     assert {period: began[0] for period, began in profile["began"].items() if period != "month"} == {
         "quarter": (NOON + timedelta(days=1)).timestamp(),
         "hour": (NOON + timedelta(days=1)).timestamp(),

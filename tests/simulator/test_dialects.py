@@ -9,7 +9,7 @@ import pytest
 
 from gateway.p1 import MBusReading, Reading, decode
 from gateway.p1.reading import MonthDemand, PowerFailure
-from gateway.simulator.dialects import DIALECTS, DSMR_5, Dialect, telegram, telegram_bytes
+from gateway.simulator.dialects import DIALECTS, DSMR_5, Dialect, Printer, telegram, telegram_bytes
 from tests.p1.telegrams import frame_of, reading_of, wire
 
 EVERY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
@@ -106,6 +106,16 @@ def test_a_single_phase_meter_has_no_lines_for_the_other_phases(dialect: Dialect
     assert not [
         code for code in codes if re.match(r"1-0:[4-7][1-4]\.7\.0|1-0:[57][1-3]\.(4|7|32|36)\.0", code)
     ]
+
+
+@EVERY_DIALECT
+def test_a_printer_prints_readings_of_any_shape_in_turn(dialect: Dialect) -> None:
+    printer = Printer(dialect)
+    for seed in [*range(12), 3, 3, 0]:
+        reading = reading_of(dialect, seed, complete=seed % 4 == 0)
+        assert printer.printed(reading) == telegram_bytes(dialect, reading)
+        assert decode(frame_of(wire(dialect, reading)), reading.at, dialect.clock) == printer.told(reading)
+        assert dict(printer.telegram(reading).lines) == dict(telegram(dialect, reading).lines)
 
 
 def test_an_unset_clock_shows_the_millennium_and_the_time_of_receipt_counts() -> None:

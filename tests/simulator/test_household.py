@@ -54,7 +54,7 @@ def test_a_day_has_its_own_length(on: date, hours: int) -> None:
     day = HOME.day(on)
     assert day.seconds == hours * 3600
     assert len(day.net) == hours * 60
-    assert day.gas_at(day.seconds) == day.burnt_ml[-1]
+    assert day.counted("gas", day.seconds) == day.counts["gas"][1][-1]
     assert day.second_of(7) == (hours - 24 + 7) * 3600
 
 
@@ -64,7 +64,7 @@ def test_a_year_looks_like_a_dutch_home() -> None:
     year = 365 / len(days)
     imported = sum(day.imported[-1] for day in days) * year / 3_600_000
     exported = sum(day.exported[-1] for day in days) * year / 3_600_000
-    gas = sum(day.burnt_ml[-1] for day in days) * year / 1_000_000
+    gas = sum(day.counts["gas"][1][-1] for day in days) * year / 1_000_000
     assert 1500 < imported < 2300
     assert 2200 < exported < 3200
     assert 900 < gas < 1500
@@ -84,7 +84,7 @@ def test_evenings_use_most_and_summer_noons_feed_back() -> None:
 
 def test_gas_is_burnt_in_winter() -> None:
     january, july = (
-        sum(HOME.day(date(2026, month, 1) + timedelta(days=n)).burnt_ml[-1] for n in range(14))
+        sum(HOME.day(date(2026, month, 1) + timedelta(days=n)).counts["gas"][1][-1] for n in range(14))
         for month in (1, 7)
     )
     assert january > 4 * july
@@ -95,7 +95,7 @@ def test_nobody_cooks_in_the_holiday() -> None:
         on for on in (date(2026, 7, 1) + timedelta(days=n) for n in range(80)) if HOME.is_away(on)
     )  # fmt: skip
     assert max(HOME.day(away).net) < 500
-    assert not HOME.day(away).burnt_ml[-1] > 2_000_000
+    assert not HOME.day(away).counts["gas"][1][-1] > 2_000_000
 
 
 @pytest.mark.parametrize(("on", "hour_late"), [(SPRING_FORWARD, False), (FALL_BACK, True)])

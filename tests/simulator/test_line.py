@@ -1,79 +1,26 @@
-"""The simulated meter's wire: pty, TCP and stream, and the pace at which it sends."""
+"""The simulated meter's wire: pty, TCP, stream and file, with readers of every kind."""
 
 import io
 import os
 import socket
 import threading
 import time
+import tty
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import serial
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, GatewayError
 from gateway.p1 import Frame, Framer
 from gateway.simulator import Household, SimulatedMeter
-from gateway.simulator.line import PtyLine, StreamLine, TcpLine, run
+from gateway.simulator.line import PtyLine, RecordedLine, StreamLine, TcpLine, appended, run
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TELEGRAM = SimulatedMeter(Household(1), START).bytes_at(START)
-
-
-class Stopwatch:
-    """A clock that only waiting moves; each telegram takes `cost` seconds to make."""
-
-    def __init__(self, cost: float = 0.0, stop_at: float = 1e9) -> None:
-        self.now = 100.0
-        self.sent: list[tuple[float, datetime]] = []
-        self._cost, self._stop_at = cost, stop_at
-
-    def clock(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> bool:
-        self.now += seconds
-        return self.now >= self._stop_at
-
-    def bytes_at(self, at: datetime) -> bytes:
-        self.sent.append((self.now, at))
-        self.now += self._cost
-        return TELEGRAM
-
-
-def paced(
-    watch: Stopwatch, start: datetime, speed: float, count: int | None, period_s: int = 1
-) -> list[float]:
-    """The seconds after the beginning at which the telegrams were sent."""
-    began = watch.now
-    line = StreamLine(io.BytesIO())
-    run(
-        watch, line, start,
-        wait=watch.wait, clock=watch.clock, speed=speed, count=count, period_s=period_s,
-    )  # fmt: skip
-    return [round(now - began, 6) for now, _ in watch.sent]
-
-
-def test_telegrams_come_at_whole_seconds_without_drift() -> None:
-    watch = Stopwatch(cost=0.3)
-    assert paced(watch, START + timedelta(milliseconds=250), 1, 4) == [0.75, 1.75, 2.75, 3.75]
-    assert [at for _, at in watch.sent] == [START + timedelta(seconds=n) for n in (1, 2, 3, 4)]
-
-
-def test_speed_and_period_stretch_the_pace() -> None:
-    assert paced(Stopwatch(), START, 100, 3, period_s=10) == [0, 0.1, 0.2]
-
-
-def test_speed_zero_never_waits() -> None:
-    watch = Stopwatch()
-    assert paced(watch, START, 0, 3) == [0, 0, 0]
-    assert watch.sent[-1][1] == START + timedelta(seconds=2)
-
-
-def test_it_stops_when_told() -> None:
-    assert len(paced(Stopwatch(stop_at=103.5), START, 1, None)) == 4
 
 
 def test_a_stream_gets_the_telegrams_that_a_gateway_reads() -> None:
@@ -90,6 +37,49 @@ def test_a_closed_pipe_ends_it_quietly() -> None:
     with open(writer, "wb") as stream:  # noqa: PTH123 - a file descriptor
         meter = SimulatedMeter(Household(1), START)
         run(meter, StreamLine(stream), START, wait=lambda _: False, clock=time.monotonic, speed=0)
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with appended(full) as stream, pytest.raises(GatewayError, match="cannot be written: No space left"):
+        StreamLine(stream).send(TELEGRAM)
+
+
+def test_a_file_is_written_at_its_end(tmp_path: Path) -> None:
+    for _ in range(2):
+        with appended(tmp_path / "telegrams") as stream:
+            StreamLine(stream).send(TELEGRAM)
+            assert (tmp_path / "telegrams").read_bytes().endswith(TELEGRAM)  # at once: others follow it
+    assert (tmp_path / "telegrams").read_bytes() == TELEGRAM * 2
+
+
+def test_a_file_may_be_a_serial_port(pty: PtyLine, tmp_path: Path) -> None:
+    """As when a USB adapter plays the meter for another machine."""
+    near, far = os.openpty()
+    with os.fdopen(near, "rb", buffering=0) as reader:
+        tty.setraw(far)
+        with appended(Path(os.ttyname(far))) as stream:
+            StreamLine(stream).send(TELEGRAM)
+            assert reader.read(len(TELEGRAM)) == TELEGRAM
+    os.close(far)
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere" / "file", Path("nul\0")):
+        with pytest.raises(ConfigError, match="cannot be written"):
+            appended(path)
+
+
+def test_a_capture_holds_what_was_sent_read_or_not(tmp_path: Path) -> None:
+    capture, link = tmp_path / "capture", tmp_path / "recorded"
+    for _ in range(2):  # a second run adds to it
+        with appended(capture) as stream, closing(RecordedLine(PtyLine(link), stream)) as line:
+            for n in range(40):  # far more than a pty holds
+                line.send(b"%04d" % n * 200)
+                line.unplug()
+        assert not link.is_symlink()
+    assert capture.read_bytes() == b"".join(b"%04d" % n * 200 for n in range(40)) * 2
 
 
 @pytest.fixture
@@ -136,6 +126,21 @@ def test_a_pty_delivers_every_byte_to_a_reader_that_keeps_up(pty: PtyLine, tmp_p
             everything += chunk
         sender.join()
     assert everything == TELEGRAM * 40
+
+
+def test_an_unplugged_pty_is_gone_for_its_reader_and_comes_back_under_its_name(
+    pty: PtyLine, tmp_path: Path
+) -> None:
+    with opened(tmp_path / "meter") as port:
+        pty.unplug()
+        pty.unplug()  # each second that it lasts
+        assert not (tmp_path / "meter").is_symlink()
+        with pytest.raises(serial.SerialException):
+            port.read(1)
+    pty.send(b"")
+    with opened(tmp_path / "meter") as port:
+        pty.send(TELEGRAM)
+        assert port.read(len(TELEGRAM)) == TELEGRAM
 
 
 def test_the_link_goes_with_the_line_and_never_replaces_a_file(tmp_path: Path) -> None:
@@ -200,6 +205,44 @@ def test_a_slow_tcp_client_loses_telegrams_and_the_others_none() -> None:
     found = list(Framer().feed(bytes(late)))
     assert 0 < len(found) < count
     assert all(isinstance(frame, Frame) for frame in found)
+
+
+def test_a_tcp_client_that_comes_in_the_middle_of_a_telegram_gets_the_next() -> None:
+    with closing(TcpLine("127.0.0.1", 0)) as line, connected(line) as early:
+        line.send(TELEGRAM[:100])
+        with connected(line) as late:
+            line.send(TELEGRAM[100:], begins=False)
+            line.send(b"next")
+            assert received(early, len(TELEGRAM) + 4) == TELEGRAM + b"next"
+            assert received(late, 4) == b"next"
+
+
+def test_an_unplugged_tcp_line_hangs_up_and_comes_back_at_its_port() -> None:
+    with closing(TcpLine("127.0.0.1", 0)) as line:
+        with connected(line) as client:
+            line.send(TELEGRAM)
+            assert received(client, len(TELEGRAM)) == TELEGRAM
+            line.unplug()
+            line.unplug()
+            assert client.recv(1) == b""
+        with pytest.raises(ConnectionRefusedError):
+            connected(line)
+        line.send(b"")
+        with connected(line) as client:
+            line.send(TELEGRAM)
+            assert received(client, len(TELEGRAM)) == TELEGRAM
+
+
+def test_a_tcp_line_listens_on_ipv6() -> None:
+    with closing(TcpLine("::1", 0)) as line, socket.create_connection(("::1", line.port), 2) as client:
+        line.send(TELEGRAM)
+        assert received(client, len(TELEGRAM)) == TELEGRAM
+
+
+@pytest.mark.parametrize("host", ["no.such.name.invalid", "x" * 80, "192.0.2.1"])
+def test_a_tcp_address_that_cannot_be_is_told(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot listen on .*: \w"):
+        TcpLine(host, 0)
 
 
 def test_a_tcp_address_in_use_is_told() -> None:

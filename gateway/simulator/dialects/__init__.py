@@ -12,8 +12,9 @@ from gateway.simulator.dialects.lithuania import ESO
 from gateway.simulator.dialects.luxembourg import SMARTY
 from gateway.simulator.dialects.netherlands import DSMR_3, DSMR_4, DSMR_5, DSMR_22, DSMR_40, WARMTELINK
 from gateway.simulator.dialects.nordic import H1_FINLAND, H1_SWEDEN
-from gateway.simulator.dialects.printing import telegram, telegram_bytes, told
+from gateway.simulator.dialects.printing import Printer, telegram, telegram_bytes
 from gateway.simulator.dialects.switzerland import SWISS
+from gateway.simulator.dialects.telling import told
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
@@ -24,4 +25,14 @@ DIALECTS: dict[str, Dialect] = {
 }  # fmt: skip
 """By name."""
 
-__all__ = ["DIALECTS", "DSMR_5", "Device", "Dialect", "Line", "telegram", "telegram_bytes", "told"]
+__all__ = [
+    "DIALECTS",
+    "DSMR_5",
+    "Device",
+    "Dialect",
+    "Line",
+    "Printer",
+    "telegram",
+    "telegram_bytes",
+    "told",
+]

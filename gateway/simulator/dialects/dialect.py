@@ -50,13 +50,18 @@ class Line:
         return max(scale // written, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Device:
     """How a dialect writes an M-Bus device. `kind` is its type after EN 13757-3."""
 
     commodity: str
     kind: int
     lines: tuple[Line, ...]
+
+    @cached_property
+    def named(self) -> dict[str, Line]:
+        """The lines by their quantities."""
+        return {line.quantity: line for line in self.lines}
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,23 @@ class Dialect:
     def named(self) -> dict[str, Line]:
         """The lines by their quantities."""
         return {line.quantity: line for line in self.lines}
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The quantities that are texts; the meter's number, where it has a line of its own, is none."""
+        return tuple(
+            name
+            for name, line in self.named.items()
+            if line.row.form in (Form.TEXT, Form.PLAIN) and name not in ("meter_number", "version")
+        )
+
+    @cached_property
+    def steps(self) -> dict[str, int]:
+        """How many base units the last digit of each quantity is worth."""
+        steps = {name: line.step for name, line in self.named.items()}
+        if "fuse_threshold_ma" in steps:  # both thresholds stand in one line
+            steps["fuse_threshold_export_ma"] = steps["fuse_threshold_ma"]
+        return steps
 
     @cached_property
     def number_quantity(self) -> str | None:

@@ -1,23 +1,22 @@
 """A reading to the telegram that the meters of a dialect send for it.
 
-`told` is what a reader finds in that telegram: what the dialect lacks is gone, and what it writes
-in fewer digits is cut to them. So `decode(telegram(dialect, reading)) == told(dialect, reading)`.
+What stays the same from one telegram to the next is worked out once for readings of one shape: the
+lines there are, with their codes, digits and units. See `telling` for what a reader finds in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 
-from gateway.p1 import obis
+from gateway.p1 import Frame, MBusReading, Reading, obis
+from gateway.p1.checksum import checksum
 from gateway.p1.obis import Form
-from gateway.p1.reading import MBusReading, Reading
-from gateway.p1.telegram import Telegram, serialize
+from gateway.p1.telegram import Telegram, parse
 from gateway.p1.times import MeterClock
 from gateway.p1.values import text_hex, value_text
 from gateway.simulator.dialects.dialect import EMPTY, Device, Dialect, Line, code_on
+from gateway.simulator.dialects.telling import text_of, told
 
 _DEMAND = "1-0:1.6.0"
 _FAILURE = "0-0:96.7.19"
@@ -25,104 +24,129 @@ _FAILURE = "0-0:96.7.19"
 _UNSET_TIME = "000101010000W"
 _NO_DATE = "632525252525W"
 
+Write = Callable[[Reading], str]
+"""The lines that stand in one place of the telegram; empty where they are left out."""
+
+# One place of the form: a quantity's name, its step and how many steps one of its unit is; or Write.
+_Number = tuple[str, int, int, None]
+_Place = _Number | tuple[str, int, int, Write]
+
 
 def telegram(dialect: Dialect, reading: Reading) -> Telegram:
     """The telegram of a reading; the dialect decides on the header, the version and the order."""
-    shown = told(dialect, reading)
-    written = [(line.row.code, _written(dialect, line, shown)) for line in dialect.lines]
-    for one in shown.mbus:
-        device = _device(dialect, one)
-        written += [
-            (code_on(line.row.code, one.channel), _device_written(dialect.clock, device, line, one))
-            for line in device.lines
-        ]
-    return Telegram(dialect.header, tuple((code, values) for code, values in written if values))
+    return Printer(dialect).telegram(reading)
 
 
 def telegram_bytes(dialect: Dialect, reading: Reading) -> bytes:
     """The telegram as it is sent; for meters that encrypt, what they encrypt."""
-    body, _, checksum = serialize(telegram(dialect, reading)).rpartition(b"!")
-    digits = format(int(checksum, 16), dialect.checksum) if dialect.checksum else ""
-    return body + b"!" + digits.encode() + b"\r\n"
+    return Printer(dialect).printed(reading)
 
 
-# --- what is told ---------------------------------------------------------------------------------
+class Printer:
+    """Prints readings in one dialect; readings of the same shape quickly."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._shape: tuple[tuple[str, ...], tuple[tuple[int, str], ...]] | None = None
+        self._form = ""
+        self._places: list[_Place] = []
+        self._devices: dict[int, tuple[MBusReading, str]] = {}
+
+    def told(self, reading: Reading) -> Reading:
+        """What a reader finds in the telegram of this reading."""
+        return told(self.dialect, reading)
+
+    def telegram(self, reading: Reading) -> Telegram:
+        """The lines that are sent."""
+        return parse(Frame(self._body(reading)))
+
+    def printed(self, reading: Reading) -> bytes:
+        """The bytes that are sent, the checksum included where the dialect has one."""
+        body = self._body(reading)
+        digits = format(checksum(body), self.dialect.checksum) if self.dialect.checksum else ""
+        return body + f"{digits}\r\n".encode()
+
+    def _body(self, reading: Reading) -> bytes:
+        numbers = reading.quantities
+        shape = tuple(numbers), tuple([(one.channel, one.commodity) for one in reading.mbus])
+        if shape != self._shape:
+            self._learn(reading)
+            self._shape = shape
+        # A quotient of whole numbers of fifteen digits is exact to its last decimal.
+        values = [
+            numbers[name] // step / steps if write is None else write(reading)
+            for name, step, steps, write in self._places
+        ]
+        return (self._form % tuple(values)).encode("latin-1")
+
+    # --- the form ---------------------------------------------------------------------------------
+
+    def _learn(self, reading: Reading) -> None:
+        """The form for readings with these quantities and devices."""
+        self._places, self._devices = [], {}
+        form = [f"/{self.dialect.header}\r\n\r\n".replace("%", "%%")]
+        form += [self._placed(line, reading) for line in self.dialect.lines]
+        for index, one in enumerate(reading.mbus):
+            device = self.dialect.device(one.commodity)
+            if device is not None:
+                form.append(self._written_anew(self._device_writer(index, device)))
+        self._form = "".join(form) + "!"
+
+    def _placed(self, line: Line, reading: Reading) -> str:
+        """A line's part of the form."""
+        row, name = line.row, line.quantity
+        if row.form is Form.PLAIN:
+            return f"{row.code}({self.dialect.version})\r\n"
+        if row.form is Form.TIME or row.form is Form.TEXT or name in _LISTS:
+            return self._written_anew(self._writer(line))
+        if name not in reading.quantities:
+            return f"{row.code}{line.absent}\r\n" if line.absent else ""
+        if row.form not in (Form.NUMBER, Form.COUNT, Form.CODE) or line.words:
+            return self._written_anew(self._writer(line))
+        whole, decimals = row.pattern
+        self._places.append((name, line.step, 10**decimals, None))
+        width = whole + decimals + (decimals > 0)
+        unit = f"*{row.unit}" if row.unit else ""
+        return f"{row.code}(%0{width}.{decimals}f{unit})\r\n"
+
+    def _written_anew(self, write: Write) -> str:
+        self._places.append(("", 1, 1, write))
+        return "%s"
+
+    def _writer(self, line: Line) -> Write:
+        dialect, code = self.dialect, line.row.code
+
+        def write(reading: Reading) -> str:
+            written = _written(dialect, line, reading)
+            return f"{code}{written}\r\n" if written else ""
+
+        return write
+
+    def _device_writer(self, index: int, device: Device) -> Write:
+        def write(reading: Reading) -> str:
+            one = reading.mbus[index]
+            known = self._devices.get(index)
+            if known is None or known[0] is not one:  # it is read far less often than it is told
+                known = self._devices[index] = one, _device_lines(self.dialect.clock, device, one)
+            return known[1]
+
+        return write
 
 
-def told(dialect: Dialect, reading: Reading) -> Reading:
-    """What a reader finds in the telegram of this reading. Telling it again changes nothing."""
-    named = dialect.named
-    texts = {name: text for name, text in reading.texts.items() if name in named}
-    number = dialect.number_quantity
-    if number not in (None, "meter_number") and reading.meter_number:
-        texts.setdefault(number, reading.meter_number)
-    if "emucs_version" in named and dialect.version:
-        texts["emucs_version"] = dialect.version
-    return replace(
-        reading,
-        model=dialect.header,
-        meter_number=reading.meter_number if number == "meter_number" else texts.get(number or ""),
-        version=dialect.version,
-        country=dialect.country,
-        timed=reading.timed and "time" in named,
-        texts=MappingProxyType(texts),
-        quantities=MappingProxyType(_told_quantities(named, reading)),
-        mbus=tuple(_told_device(dialect, one) for one in reading.mbus if dialect.device(one.commodity)),
-        demand_max_at=reading.demand_max_at if "demand_max_month_w" in named else None,
-        demand_history=reading.demand_history if "demand_history" in named else (),
-        failures=reading.failures if "failures" in named else (),
-        month_end=reading.month_end if "month_end" in named else None,
-        unknown=(),
-        unreadable=(),
-    )
-
-
-def _told_quantities(named: dict[str, Line], reading: Reading) -> dict[str, int]:
-    quantities = {}
-    for name, value in reading.quantities.items():
-        # Both thresholds of a fuse stand in one line.
-        line = named.get(name.replace("_export_ma", "_ma") if name.startswith("fuse_") else name)
-        if line is not None:
-            quantities[name] = _cut(line, value)
-    return quantities
-
-
-def _told_device(dialect: Dialect, sent: MBusReading) -> MBusReading:
-    named = {line.quantity: line for line in _device(dialect, sent).lines}
-    return replace(
-        sent,
-        number=sent.number if "device_number" in named else "",
-        register=_cut(named["device_register"], sent.register),
-        valve_state=sent.valve_state if "valve_state" in named else None,
-        ean=sent.ean if "device_ean" in named else None,
-    )
-
-
-def _cut(line: Line, value: int) -> int:
-    """A value to the last digit that the meter writes of it."""
-    step = line.step
-    if step == 1:
-        return value
-    return value // step * step if value >= 0 else -(-value // step * step)
-
-
-# --- how it is written ----------------------------------------------------------------------------
+# --- single lines ---------------------------------------------------------------------------------
 
 
 def _written(dialect: Dialect, line: Line, shown: Reading) -> str:
     """A line's brackets; empty where the line is left out."""
-    if line.row.form is Form.PLAIN:
-        return f"({dialect.version})"
     if line.row.form is Form.TIME:
         return f"({_time(dialect.clock, shown.at) if shown.timed else _UNSET_TIME})"
     if line.row.form is Form.TEXT:
-        text = shown.meter_number if line.quantity == "meter_number" else shown.texts.get(line.quantity)
+        text = text_of(dialect, shown, line.quantity)
         return _text(line, text) if text else line.absent
     listed = _LISTS.get(line.quantity)
     if listed is not None:
         return listed(dialect.clock, line, shown) or line.absent
-    value = shown.quantities.get(line.quantity)
-    return line.absent if value is None else _number(dialect.clock, line, value, shown)
+    return _number(dialect.clock, line, shown.quantities[line.quantity], shown)
 
 
 def _text(line: Line, text: str) -> str:
@@ -177,11 +201,12 @@ _LISTS: dict[str, Callable[[MeterClock, Line, Reading], str]] = {
 }
 
 
-def _device(dialect: Dialect, sent: MBusReading) -> Device:
-    device = dialect.device(sent.commodity)
-    if device is None:
-        raise ValueError(f"{dialect.name} reads no {sent.commodity} meter")
-    return device
+def _device_lines(clock: MeterClock, device: Device, sent: MBusReading) -> str:
+    written = (
+        (code_on(line.row.code, sent.channel), _device_written(clock, device, line, sent))
+        for line in device.lines
+    )
+    return "".join(f"{code}{values}\r\n" for code, values in written if values)
 
 
 def _device_written(clock: MeterClock, device: Device, line: Line, sent: MBusReading) -> str:

@@ -1,0 +1,75 @@
+"""The data folder: where everything lies that the gateway keeps, and how it is opened.
+
+One process at a time changes what lies there: it holds the folder's lock. Commands beside the running
+gateway only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from gateway.config import Config
+from gateway.consent import Ledger
+from gateway.errors import ConfigError
+from gateway.history import DeviceKey, FolderLock, GatewaySecret, HiddenFile, open_keys, settle
+
+HISTORY_NAME = "history.db"
+
+
+class DataFolder:
+    """Where everything lies that the gateway keeps."""
+
+    def __init__(self, folder: Path, secret: GatewaySecret) -> None:
+        self._folder = folder
+        self.secret = secret
+        self.history = folder / HISTORY_NAME
+        self.ledger = folder / "ledger.jsonl"
+        self.broker = folder / "broker"
+        self.setup_code = folder / "setup-code"
+        self.control = control_socket(folder)
+
+    def hidden(self, name: str) -> HiddenFile:
+        return HiddenFile(self._folder / "hidden" / name, self.secret)
+
+
+def control_socket(folder: Path) -> Path:
+    return folder / "control.sock"
+
+
+def take_folder(config: Config, settled: bool = True) -> FolderLock:
+    """Make the data folder one's own, and end what a power cut interrupted in it.
+
+    Without `settled` it is left as it is: where the device key is lost, it cannot be ended.
+
+    Raises ConfigError, FolderInUse and HistoryError.
+    """
+    folder = config.history.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FolderLock(folder)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
+    try:
+        if settled:
+            settle(config.history.device_key, folder / HISTORY_NAME)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
+def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
+    """The data folder, made at the first start with its keys. Raises ConfigError and HistoryError."""
+    folder = config.history.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = open_keys(config.history.device_key, folder / HISTORY_NAME)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
+    return DataFolder(folder, keys.secret), keys.device_key
+
+
+def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
+    return Ledger(folder.ledger, folder.secret.subkey("ledger"), folder.hidden("ledger-newest"), clock)
