@@ -67,7 +67,7 @@ def test_a_damaged_telegram_and_a_replaced_meter_reach_neither_recipient_nor_his
         until(lambda: gateway.status()["broker"] == "connected")
         for n, at in enumerate(times):
             if n == 10:
-                until(lambda: gateway.status()["telegrams"] == 10)
+                until(lambda: gateway.status()["telegrams"] == 10 and not gateway.status()["history_waiting"])
                 gateway.kill()
                 gateway.start()
                 line.accept()
