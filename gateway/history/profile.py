@@ -2,13 +2,13 @@
 
 A row is the first reading at or after a period's end, with its true time: a late one says so, a
 missing one stays missing, and usage is the difference of two rows. Over a new epoch, where registers
-began anew, there is none. A row always takes ROW_BYTES.
+began anew, there is none. What a row takes depends on what its meter measures, and on nothing else.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 
 from gateway.history import limits
 from gateway.history.periods import Period, next_start, period_start
+from gateway.history.varint import varint, varints
 from gateway.p1 import MBusReading, obis
 from gateway.p1.reading import MonthDemand
 
-ROW_BYTES = 240
+# Room for all registers of an electricity meter, or for the one of an M-Bus device.
+_ROW_BYTES, _DEVICE_ROW_BYTES = 240, 48
 _FORMAT = 1
 _SIMULATED, _NEW_EPOCH = 1, 2
 _HEADER = struct.Struct("<BBqQ")
@@ -105,24 +107,30 @@ class Row:
         return (MBusReading(0, self.commodity, self.meter_number, self.read_at, register),)
 
 
+def row_bytes(commodity: str) -> int:
+    """How many bytes a row of such a meter takes."""
+    return _DEVICE_ROW_BYTES if commodity in obis.MBUS_REGISTERS else _ROW_BYTES
+
+
 def encode(row: Row) -> bytes:
-    """The row's registers and statistics as exactly ROW_BYTES.
+    """The row's registers and statistics as exactly `row_bytes` of its commodity.
 
     There is room for every register of a meter, each with 12 digits of Wh: more than any meter prints.
     Should a telegram hold what no meter can say, the last of ROW_QUANTITIES are left out.
     """
+    size = row_bytes(row.commodity)
     present = 0
     numbers = bytearray()
     for bit, name in enumerate(ROW_QUANTITIES):
         if name in row.quantities:
             number = varint(row.quantities[name])
-            if _HEADER.size + len(numbers) + len(number) > ROW_BYTES:
+            if _HEADER.size + len(numbers) + len(number) > size:
                 break
             present |= 1 << bit
             numbers += number
     flags = (_SIMULATED if row.simulated else 0) | (_NEW_EPOCH if row.new_epoch else 0)
     head = _HEADER.pack(_FORMAT, flags, int(row.read_at.timestamp()), present)
-    return (head + numbers).ljust(ROW_BYTES, b"\0")
+    return (head + numbers).ljust(size, b"\0")
 
 
 def decode(plain: bytes, meter_number: str, commodity: str, period: Period, ends_at: datetime) -> Row:
@@ -139,27 +147,6 @@ def decode(plain: bytes, meter_number: str, commodity: str, period: Period, ends
         simulated=bool(flags & _SIMULATED),
         new_epoch=bool(flags & _NEW_EPOCH),
     )
-
-
-def varint(number: int) -> bytes:
-    """A number from 0 upward, seven bits to a byte, the lowest first (LEB128)."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def varints(plain: bytes, offset: int = 0) -> Iterator[int]:
-    """The numbers that stand behind each other from `offset` on."""
-    number = shift = 0
-    for byte in memoryview(plain)[offset:]:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            yield number
-            number = shift = 0
 
 
 @dataclass(slots=True)

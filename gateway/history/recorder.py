@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from gateway.history.periods import Period, period_start
 from gateway.history.plausibility import Plausibility
 from gateway.history.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
-from gateway.history.trace import COLUMNS, Sample
+from gateway.history.trace import COLUMNS, Sample, block_size
 from gateway.history.writer import Batch, Meter, TraceQuarter
 from gateway.p1 import Reading
 from gateway.p1.obis import MBUS_REGISTERS
@@ -52,6 +52,8 @@ class Recorder:
                 for number, snapshot in memory["profiles"].items()
             }
             self._meters = tuple(Meter(*meter) for meter in memory["meters"])
+        # What a trace block of each meter takes: more at once if need be, less from the next day on.
+        self._sizes: dict[str, int] = dict(memory.get("block_sizes", {})) if memory else {}
         self._samples: list[Sample] = []
         self._quarter: tuple[str, int] | None = None  # the meter and start of the running quarter
         self._latest: datetime | None = None  # the latest time of a sample
@@ -131,13 +133,20 @@ class Recorder:
             self._latest = reading.at
         if self._quarter != (number, start):
             ended = self._running_quarter() + self._silent_quarters(number, start)
-            self._quarter = (number, start)
-            self._samples = []
+            self._begin_quarter(number, start)
         quantity = reading.quantities.get
         sample = Sample(int(reading.at.timestamp()), tuple(quantity(column) for column in COLUMNS))
         if not self._samples or sample.at > self._samples[-1].at:
             self._samples.append(sample)
         return ended
+
+    def _begin_quarter(self, number: str, start: int) -> None:
+        if self._quarter is not None:
+            before, started = self._quarter
+            if self._day(started) != self._day(start) and len(self._samples) > 1:
+                self._sizes[before] = block_size(self._samples)
+        self._quarter = (number, start)
+        self._samples = []
 
     def _is_set_back(self, number: str, at: datetime) -> bool:
         """Whether the clock was set back a little; after more than that, the profile begins anew too."""
@@ -149,7 +158,9 @@ class Recorder:
         if self._quarter is None:
             return []
         number, start = self._quarter
-        return [TraceQuarter(number, self._day(start), start, tuple(self._samples))]
+        size = max(block_size(self._samples), self._sizes.get(number, 0))
+        self._sizes[number] = size
+        return [TraceQuarter(number, self._day(start), start, tuple(self._samples), size)]
 
     def _silent_quarters(self, number: str, start: int) -> list[TraceQuarter]:
         """Empty quarters for a silence of the meter, up to a day: a block for each interval."""
@@ -157,7 +168,8 @@ class Recorder:
             return []
         first = max(self._quarter[1] + _QUARTER_S, start - 86_400)
         silent = range(first, start, _QUARTER_S)
-        return [TraceQuarter(number, self._day(quarter), quarter, ()) for quarter in silent]
+        size = self._sizes[number]
+        return [TraceQuarter(number, self._day(quarter), quarter, (), size) for quarter in silent]
 
     def _day(self, stamp: float) -> date:
         return datetime.fromtimestamp(stamp, self._zone).date()
@@ -169,5 +181,6 @@ class Recorder:
             "profiles": {number: profile.snapshot() for number, profile in self._profiles.items()},
             "meters": [[meter.number, meter.commodity] for meter in self._meters],
             "plausibility": self._plausibility.snapshot(),
+            "block_sizes": self._sizes,
         }
         return Batch(self._day(at.timestamp()), tuple(rows), tuple(trace), memory, meters)

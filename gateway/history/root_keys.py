@@ -30,6 +30,8 @@ LABEL = b"p1-gateway/1/"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _ID_BYTES = 16
+HIDING_BYTES = _NONCE_BYTES + 16
+"""How much longer what is hidden is than what it hides."""
 
 
 def joined(*parts: bytes) -> bytes:
@@ -126,7 +128,7 @@ class DeviceKey(RootKey):
 class GatewaySecret(RootKey):
     """What the daemon tags and hides with, whatever becomes of the device key."""
 
-    HIDDEN_BYTES = _NONCE_BYTES + KEY_BYTES + 16
+    HIDDEN_BYTES = KEY_BYTES + HIDING_BYTES
 
     def __init__(self, raw: bytes) -> None:
         super().__init__(raw)

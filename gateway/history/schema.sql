@@ -74,8 +74,9 @@ CREATE TABLE trace_block (
 ) STRICT;
 CREATE INDEX trace_block_of_time ON trace_block (starts_at);
 
--- What the daemon must remember over a restart, hidden under the gateway secret.
+-- What the daemon must remember over a restart, hidden under the gateway secret. With a rowid: without, what
+-- is longer than a quarter of a page is written to a second one at each flush.
 CREATE TABLE daemon_state (
     name   TEXT PRIMARY KEY,
     hidden BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from gateway.history.anchor import ANCHOR_NAME, Anchor
 from gateway.history.hidden_file import HiddenFile
 from gateway.history.key_files import SecretFile
 from gateway.history.keyring import HouseholdKey, PasswordCost, WrappedHousehold
+from gateway.history.memory import unpacked
 from gateway.history.open_history import OpenHistory
 from gateway.history.plausibility import Plausibility
 from gateway.history.recorder import Recorder
@@ -135,8 +135,7 @@ class SealedHistory:
             hidden = store.state(RECORDER_STATE)
         if hidden is None:
             return None
-        memory: dict[str, Any] = json.loads(self._keys.secret.reveal(RECORDER_STATE, hidden))
-        return memory
+        return unpacked(self._keys.secret.reveal(RECORDER_STATE, hidden))
 
     # --- keys --------------------------------------------------------------------------------
 

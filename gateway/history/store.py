@@ -26,6 +26,9 @@ _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "secure_delete=ON",
+    # The log stays below half a megabyte, and is cut to it after a large transaction.
+    "wal_autocheckpoint=100",
+    "journal_size_limit=500000",
 )
 # From each released version of the schema: the statements that make the next one of it.
 MIGRATIONS: Mapping[int, str] = {}
@@ -351,7 +354,12 @@ class Store:
         return None if row is None else bytes(row[0])
 
     def put_state(self, name: str, hidden: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO daemon_state VALUES (?, ?)", (name, hidden))
+        # Not REPLACE: that would write the index anew, too.
+        self._db.execute(
+            "INSERT INTO daemon_state VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET hidden = excluded.hidden",
+            (name, hidden),
+        )
 
     # --- the file ----------------------------------------------------------------------------
 

@@ -25,8 +25,9 @@ from gateway.history import keyring, profile, trace
 from gateway.history.anchor import Anchor
 from gateway.history.chain import UNKNOWN, Head, authenticated, heads_json, heads_of
 from gateway.history.keyring import HouseholdSeal
+from gateway.history.memory import packed
 from gateway.history.profile import Row
-from gateway.history.root_keys import DeviceKey, GatewayKeys
+from gateway.history.root_keys import HIDING_BYTES, DeviceKey, GatewayKeys
 from gateway.history.seal import CIPHER_NAME, TAG_BYTES, DataKey
 from gateway.history.store import DataKeyRecord, Mark, Store
 from gateway.history.trace import Sample
@@ -58,12 +59,16 @@ def meters_of(plain: bytes) -> tuple[Meter, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TraceQuarter:
-    """The samples so far of one quarter hour of one meter. `day` is its local day."""
+    """The samples so far of one quarter hour of one meter. `day` is its local day.
+
+    `size` is what its block takes: the same for all of that meter, one of trace.BLOCK_SIZES.
+    """
 
     meter_number: str
     day: date
     starts_at: int
     samples: tuple[Sample, ...]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +149,14 @@ class SealedWriter:
 
     def _remember(self, memory: dict[str, Any]) -> None:
         hide = self._keys.secret.hide
-        plain = json.dumps(memory, separators=(",", ":")).encode()
+        known = self.store.state(RECORDER_STATE)
+        plain = packed(memory, 0 if known is None else len(known) - HIDING_BYTES)
         self.store.put_state(RECORDER_STATE, hide(RECORDER_STATE, plain))
         self.store.put_state(HEAD_STATE, hide(HEAD_STATE, heads_json(self._known_heads())))
 
     def _write_block(self, quarter: TraceQuarter) -> None:
         key_id, key = self._data_key(quarter.meter_number, quarter.day)
-        plain = trace.encode(quarter.starts_at, quarter.samples)
+        plain = trace.encode(quarter.starts_at, quarter.samples, quarter.size)
         sequence, sealed = key.seal("trace", quarter.starts_at, plain)
         starts_at, block_id = self._running.get(quarter.meter_number, (None, 0))
         again = starts_at == quarter.starts_at

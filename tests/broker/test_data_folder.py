@@ -15,7 +15,7 @@ from gateway.broker import BrokerSecrets
 from gateway.consent import Category, Granularity
 from gateway.history import DeviceKey, HiddenFile, Row, SealedHistory
 from gateway.history.keyring import COST_IN_TESTS
-from gateway.history.profile import varint
+from gateway.history.varint import varint
 from gateway.history.writer import Batch
 from tests.broker.conftest import OWN, Broker, Gateway
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE, reading

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import types
 from contextlib import closing
 from datetime import timedelta
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from gateway.errors import DeviceKeyUnusable, HistoryError, SealBroken, StateUnusable
 from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, HiddenFile, Recorder, SealedHistory
 from gateway.history.keyring import HouseholdKey
+from gateway.history.memory import unpacked
 from gateway.history.seal import DataKey
 from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter
 from tests.history.recording import MINUTE, look, steady
@@ -87,9 +87,9 @@ def test_the_recorders_memory_opens_with_the_device_key_only_and_holds_no_more_t
     for wrong in (GatewaySecret(bytes(32)), keys.device_key):
         with pytest.raises(StateUnusable):
             wrong.reveal(RECORDER_STATE, hidden)
-    memory = json.loads(keys.secret.reveal(RECORDER_STATE, hidden))
+    memory = unpacked(keys.secret.reveal(RECORDER_STATE, hidden))
     (profile,) = memory["profiles"].values()
-    assert set(memory) == {"profiles", "meters", "plausibility"}
+    assert set(memory) == {"profiles", "meters", "plausibility", "block_sizes"}
     assert set(profile) == {"commodity", "last", "next", "began", "statistics", "broken", "month peak"}
     assert {period: began[0] for period, began in profile["began"].items() if period != "month"} == {
         "quarter": (NOON + timedelta(days=1)).timestamp(),

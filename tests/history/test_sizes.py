@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.history import SealedHistory
-from gateway.history.profile import ROW_BYTES
+from gateway.history import DeviceKey, Period, SealedHistory
+from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.profile import row_bytes
 from gateway.history.seal import TAG_BYTES
-from gateway.history.trace import BLOCK_BYTES
+from gateway.history.trace import BLOCK_SIZES, COLUMNS
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
+from gateway.simulator.homes import HOMES, Home
 from tests.history.recording import look, record, unlocked
-from tests.made_up import NUMBER, ZONE, local, reading
+from tests.made_up import NUMBER, PASSWORD, ZONE, local, reading
 
 DAY = local("2026-06-10 00:00")
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+ALL_COLUMNS: dict[str, Any] = dict.fromkeys(COLUMNS, 100)
 
 
 def restless(chance: random.Random, at: datetime) -> Reading:
@@ -51,13 +56,18 @@ def varied_day() -> Iterator[Reading]:
 def test_blocks_have_one_size_over_a_day_with_absent_quiet_and_busy_hours(
     history: SealedHistory, path: Path
 ) -> None:
+    record(history, (reading(DAY - 10 * MINUTE + n * SECOND, **ALL_COLUMNS) for n in range(600)))
     record(history, varied_day(), flush_interval=2 * HOUR)
-    blocks = look(path, "SELECT starts_at, length(sealed) FROM trace_block ORDER BY starts_at, id")
     begins = int(DAY.timestamp())
+    blocks = look(
+        path,
+        "SELECT starts_at, length(sealed) FROM trace_block WHERE starts_at >= ? ORDER BY starts_at, id",
+        begins,
+    )
     assert [at for at, _ in blocks] == list(range(begins, begins + 86_400 + 1, 900))  # one for each quarter
-    assert {size for _, size in blocks} == {BLOCK_BYTES + TAG_BYTES}
+    assert {size for at, size in blocks if at < begins + 86_400} == {BLOCK_SIZES[-1] + TAG_BYTES}
     rows = look(path, "SELECT DISTINCT length(sealed) FROM profile_row")
-    assert rows == [(ROW_BYTES + TAG_BYTES,)]
+    assert rows == [(row_bytes("electricity") + TAG_BYTES,)]
     assert look(path, "SELECT count(DISTINCT length(sealed)) FROM data_key") == [(1,)]
 
     opened = unlocked(history, NUMBER)
@@ -70,12 +80,22 @@ def test_blocks_have_one_size_over_a_day_with_absent_quiet_and_busy_hours(
 def test_a_partly_recorded_quarter_takes_as_much_room_as_a_whole_one(
     history: SealedHistory, path: Path
 ) -> None:
-    every_second = [reading(DAY + timedelta(seconds=n), power_import_w=n) for n in range(130)]
-    for some in (every_second[:1], every_second[:60], every_second):
+    every_second = [reading(DAY + timedelta(seconds=n), power_import_w=n) for n in range(1, 1900)]
+    for some in (every_second[:899], every_second[899:900], every_second[900:930], every_second[930:]):
         record(history, some)
-    assert {size for (size,) in look(path, "SELECT length(sealed) FROM trace_block")} == {
-        BLOCK_BYTES + TAG_BYTES
-    }
+    assert look(path, "SELECT DISTINCT length(sealed) FROM trace_block") == [(976 + TAG_BYTES,)]
+
+
+def test_a_meter_that_speaks_more_often_gets_larger_blocks_at_once_and_smaller_ones_from_the_next_day(
+    history: SealedHistory, path: Path
+) -> None:
+    slow = [reading(DAY + 10 * n * SECOND, power_import_w=n) for n in range(180)]
+    fast = [reading(DAY + HOUR + n * SECOND, power_import_w=n) for n in range(1800)]
+    slow_again = [reading(DAY + 2 * HOUR + 10 * n * SECOND, power_import_w=n) for n in range(23 * 360)]
+    record(history, [*slow, *fast, *slow_again], flush_interval=HOUR)
+    sizes = look(path, "SELECT starts_at, length(sealed) FROM trace_block ORDER BY starts_at")
+    of_hour = {(at - int(DAY.timestamp())) // 3600: size - TAG_BYTES for at, size in sizes}
+    assert [of_hour[hour] for hour in (0, 1, 2, 23, 24)] == [464, 976, 976, 976, 464]
 
 
 def test_days_with_23_and_25_hours_have_a_block_for_each_quarter(history: SealedHistory, path: Path) -> None:
@@ -88,3 +108,69 @@ def test_days_with_23_and_25_hours_have_a_block_for_each_quarter(history: Sealed
             begins.astimezone(ZONE).date().toordinal(),
         )  # fmt: skip
         assert of_day == [(quarters,)]
+
+
+# --- active against absent -------------------------------------------------------------------------
+
+HOME = replace(HOMES["family"], devices=("gas",))
+
+
+def days_of(home: Home, seeds: Iterable[int]) -> Iterator[Iterator[Reading]]:
+    """A winter's working day in each of these homes, a reading every 20 seconds."""
+    begins = local("2026-01-13 00:00")
+    for seed in seeds:
+        meter = SimulatedMeter(Household(seed, home), begins - timedelta(days=30))
+        yield (meter.reading_at(begins + 20 * SECOND * n) for n in range(4321))
+
+
+def seen_by_a_thief(folder: Path) -> dict[str, list[int]]:
+    """All sizes and counts, of files, rows, blocks and keys, and where in the day they lie."""
+    path = folder / "history.db"
+    files = {file.name: [file.stat().st_size] for file in folder.iterdir() if file.is_file()}
+    seen = files | {
+        "rows": [n for row in look(
+            path, "SELECT period, ends_at / 900, count(*), sum(length(sealed)) FROM profile_row GROUP BY 1, 2"
+        ) for n in row],
+        "blocks": [n for row in look(
+            path, "SELECT starts_at, count(*), sum(length(sealed)) FROM trace_block GROUP BY 1"
+        ) for n in row],
+        "keys": [n for row in look(path, "SELECT day, length(sealed) FROM data_key") for n in row],
+        "remembered": [n for (n,) in look(path, "SELECT length(hidden) FROM daemon_state ORDER BY name")],
+        "household": [n for (n,) in look(path, "SELECT length(sealed) FROM meters_record")],
+        "pages": look(path, "PRAGMA page_count")[0] + look(path, "PRAGMA freelist_count")[0],
+    }  # fmt: skip
+    return {name: list(numbers) for name, numbers in seen.items()}
+
+
+def auc(ones: list[float], others: list[float]) -> float:
+    """How well a number tells the two apart: 0.5 not at all, 1 always."""
+    pairs = [(one > other) + (one == other) / 2 for one in ones for other in others]
+    found = sum(pairs) / len(pairs)
+    return max(found, 1 - found)
+
+
+def test_no_size_and_no_count_on_disk_tells_an_active_day_from_an_absent_one(tmp_path: Path) -> None:
+    days: dict[bool, list[dict[str, list[int]]]] = {True: [], False: []}
+    used: dict[bool, list[int]] = {True: [], False: []}
+    for active, home in ((True, HOME), (False, replace(HOME, seldom_used=True))):
+        for number, day in enumerate(days_of(home, range(1, 7))):
+            folder = tmp_path / f"{active}{number}"
+            device_key = DeviceKey.load_or_create(tmp_path / "keys" / folder.name)
+            history = SealedHistory(folder / "history.db", device_key, ZONE, COST_IN_TESTS)
+            history.claim(PASSWORD)
+            rows = record(history, day, flush_interval=5 * MINUTE)
+            on_days = [row.quantities for row in rows if row.period is Period.DAY]
+            counts = [sum(q.get(f"energy_import_t{t}_wh", 0) for t in (1, 2)) for q in on_days]
+            used[active].append(max(counts) - min(count for count in counts if count))
+            days[active].append(seen_by_a_thief(folder))
+    assert min(used[True]) > max(used[False])
+    names = set().union(*(day for of in days.values() for day in of))
+    for name in names:
+        numbers = {active: [day.get(name, []) for day in of] for active, of in days.items()}
+        longest = max(len(found) for of in numbers.values() for found in of)
+        for at in range(longest):
+            both = [
+                [float(found[at]) if at < len(found) else -1.0 for found in numbers[who]]
+                for who in (True, False)
+            ]
+            assert auc(*both) <= 0.52, f"{name} tells whether someone was at home"

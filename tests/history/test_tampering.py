@@ -61,7 +61,7 @@ def test_a_flipped_byte_in_a_row_is_found_and_costs_only_that_row(
     assert opened.damaged == {NAMES[2]}
 
 
-@pytest.mark.parametrize("position", [0, 2000, -1])
+@pytest.mark.parametrize("position", [0, 200, -1])
 def test_a_flipped_byte_in_a_block_is_found_and_costs_only_that_block(
     history: SealedHistory, path: Path, position: int
 ) -> None:
