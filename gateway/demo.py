@@ -35,7 +35,7 @@ DAYS = 731  # 24 months
 TRACE_DAYS = timedelta(days=40)
 USUAL_PAGE_PORT = 8080
 _QUARTER = timedelta(minutes=15)
-_TRACE_STEP = timedelta(seconds=30)
+_TRACE_STEP = timedelta(minutes=1)
 _LINE_WITHIN_S = 10.0
 
 
@@ -234,7 +234,7 @@ def fill_history(
 ) -> None:
     """Record what the meter would have said from `first` to `last`; a commit for each day.
 
-    Profile rows for all of it; a trace, with a reading each half minute, for the last 40 days.
+    Profile rows for all of it; a trace, with a reading each minute, for the last 40 days.
     """
     writer = history.open_writer()
     batches: list[Batch] = []

@@ -56,6 +56,8 @@ ROW_QUANTITIES: tuple[str, ...] = (
     "failures_any", "failures_long", "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
 )  # fmt: skip
 
+_BITS = {name: bit for bit, name in enumerate(ROW_QUANTITIES)}
+
 KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
     obis.COUNTED_QUANTITIES | frozenset(obis.MBUS_REGISTERS.values())
 )
@@ -121,13 +123,12 @@ def encode(row: Row) -> bytes:
     size = row_bytes(row.commodity)
     present = 0
     numbers = bytearray()
-    for bit, name in enumerate(ROW_QUANTITIES):
-        if name in row.quantities:
-            number = varint(row.quantities[name])
-            if _HEADER.size + len(numbers) + len(number) > size:
-                break
-            present |= 1 << bit
-            numbers += number
+    for bit, name in sorted((_BITS[name], name) for name in row.quantities):
+        number = varint(row.quantities[name])
+        if _HEADER.size + len(numbers) + len(number) > size:
+            break
+        present |= 1 << bit
+        numbers += number
     flags = (_SIMULATED if row.simulated else 0) | (_NEW_EPOCH if row.new_epoch else 0)
     head = _HEADER.pack(_FORMAT, flags, int(row.read_at.timestamp()), present)
     return (head + numbers).ljust(size, b"\0")
