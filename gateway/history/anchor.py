@@ -46,6 +46,11 @@ class Anchor:
             tuple((last, known) for last, known in fields["missing"]),
         )
 
+    def begin(self, store: Store) -> None:
+        """Lay it down before the first data key is: from then on it is missing only if it was removed."""
+        if self.load() is None and not store.newest_data_keys():
+            self._save(Anchored())
+
     def next_data_key_id(self) -> int:
         """A number that no data key ever had, as far as the anchor knows."""
         anchored = self._remembered()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
-from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed
+from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed, StateUnusable
 from gateway.history import keyring, renewal, verify
 from gateway.history.anchor import ANCHOR_NAME, Anchor
 from gateway.history.hidden_file import HiddenFile
@@ -97,6 +98,8 @@ class SealedHistory:
         household = self._household()
         keyring.check_household(household, self._keys.device_key.authenticator)
         store = Store.open(self._path)
+        with suppress(StateUnusable):  # then it is found by a check, and recording goes on
+            self._anchor.begin(store)
         self._anchor.check(store)
         return SealedWriter(store, self._keys, self._anchor)
 

@@ -37,7 +37,7 @@ def test_what_is_deleted_is_gone_from_the_file(history: SealedHistory, path: Pat
 
 def test_the_files_can_be_read_by_this_user_only(history: SealedHistory, path: Path) -> None:
     with closing(history.open_writer()):
-        files = {file.name: S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+        files = {file.name: S_IMODE(file.stat().st_mode) for file in path.parent.iterdir() if file.is_file()}
     names = ("history.db", "history.db-wal", "history.db-shm", "gateway.secret")
     assert files == dict.fromkeys(names, 0o600)
     assert S_IMODE(path.parent.stat().st_mode) == 0o700
