@@ -49,9 +49,18 @@ class HistoryConfig:
     device_key: Path = Path("/var/lib/p1-gateway/device.key")
     timezone: str = "Europe/Amsterdam"
     flush_interval_s: int = 60
+    trace_days: int = 40
+    profile_months: int = 24
+    max_size_mb: int = 500
+    backup_dir: str = ""
+    backup_keep: int = 8
 
     def __post_init__(self) -> None:
         _between("history.flush_interval_s", self.flush_interval_s, 10, 120)
+        _between("history.trace_days", self.trace_days, 1, 3660)
+        _between("history.profile_months", self.profile_months, 1, 120)
+        _between("history.max_size_mb", self.max_size_mb, 16, 1_000_000)
+        _between("history.backup_keep", self.backup_keep, 1, 1000)
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones

@@ -1,8 +1,8 @@
 """The daemon: the rooms joined, and the one loop that a telegram goes through.
 
 Threads: the meter's loop (the caller's own thread), the history's writer, the publisher's and
-MQTT's, the page's, the control socket's, and one for what must be done now and then. A thread that
-dies takes the daemon down: systemd starts it again, and nothing fails silently.
+MQTT's, the page's, the control socket's, one for what must be done now and then, and systemd's watchdog.
+A thread that dies takes the daemon down: systemd starts it again, and nothing fails silently.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from gateway.broker import (
@@ -26,11 +28,14 @@ from gateway.broker import (
     Publisher,
     PublisherThread,
 )
+from gateway.clock import is_settled as clock_is_settled
+from gateway.clock import utc_now
 from gateway.config import Config
 from gateway.consent import DisclosureLog, Sharing, Terms
 from gateway.control import ControlServer
-from gateway.data_folder import open_folder, open_ledger, take_folder
+from gateway.data_folder import open_folder, open_ledger, open_retention, take_folder
 from gateway.errors import (
+    ClockNotSet,
     ConfigError,
     GatewayError,
     HistoryError,
@@ -46,6 +51,7 @@ from gateway.history import (
     SealedHistory,
     WriterThread,
 )
+from gateway.housekeeping import Housekeeping
 from gateway.live import Live
 from gateway.meter import MeterLine, frames, read_key
 from gateway.p1 import Decoder, Frame, Framer, MeterClock
@@ -54,13 +60,10 @@ from gateway.page import PageServer, Services, SetupCode, create_app
 from gateway.panel import open_panel
 
 _NOW_AND_THEN_S = 5.0
+_LONGEST_TURN_S = 900.0
 _SAME_FAULT_AGAIN = timedelta(minutes=10)
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Daemon:
@@ -71,13 +74,14 @@ class Daemon:
         self._config = config
         self._clock = clock
         self._stopping = threading.Event()
-        self._failed = False
+        self._failed = self._clock_was_good = False
         self._told: dict[str, datetime] = {}
-        self._lock = take_folder(config)
+        self._ticked_at = time.monotonic()
+        self.live = Live(clock)
+        self._lock = take_folder(config, tell=self._fault)
         folder, device_key = open_folder(config)
         secrets = BrokerSecrets.load_or_create(folder.hidden("broker"))
         broker = config.broker
-        self.live = Live(clock)
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
         self._history_fault = self.history.older_copy()
         self.ledger = open_ledger(folder, clock)
@@ -92,6 +96,18 @@ class Daemon:
         self._publishing = PublisherThread(self._publisher, self._fault)
         access = ManagedAccess(broker.host, broker.port, secrets.administrator)
         self.sharing = Sharing(self.ledger, access, self._disclosures, clock, self._publisher.reconcile)
+        self._housekeeping = Housekeeping(
+            self.history,
+            open_retention(folder, config),
+            self.sharing,
+            self._publisher.reconcile,
+            (Path(config.history.backup_dir), config.history.backup_keep)
+            if config.history.backup_dir
+            else None,
+            clock,
+            config.history.zone,
+            self._fault,
+        )
         self.setup_code = SetupCode(folder.setup_code)
         self._recording: tuple[Recorder, WriterThread] | None = None
         meter = config.meter
@@ -124,6 +140,10 @@ class Daemon:
         except MalformedTelegram as error:
             self._fault(error)
             return False
+        if not reading.timed and not self._own_clock_is_good():
+            self._fault(ClockNotSet())
+            self.live.show(reading, {})
+            return True
         recorder = self._recorder()  # what it remembers is what the reading is judged by
         plausible = self._plausibility.judge(reading)  # held until confirmed, else as it came
         for judged in plausible:
@@ -141,6 +161,14 @@ class Daemon:
         if judged.reading.meter_number is None:
             self._fault(MeterNumberMissing())
         return rows
+
+    def _own_clock_is_good(self) -> bool:
+        """Whether what a meter without a clock says can be recorded under the gateway's own time."""
+        if not self._clock_was_good:
+            newest = self.history.newest_day()
+            today = self._clock().astimezone(self._config.history.zone).date()
+            self._clock_was_good = clock_is_settled() and (newest is None or today >= newest)
+        return self._clock_was_good
 
     def _recorder(self) -> Recorder | None:
         """None before the claim: without the owner's key there is nothing to seal with."""
@@ -168,8 +196,10 @@ class Daemon:
         parts = (self._publishing, self._page, self._control)
         for part in parts:
             part.start()
-        housekeeping = threading.Thread(target=self._now_and_then, name="now and then")
-        housekeeping.start()
+        now_and_then = threading.Thread(target=self._now_and_then, name="now and then")
+        now_and_then.start()
+        watching = threading.Thread(target=self._watch, name="watchdog")
+        watching.start()
         try:
             notify_systemd("READY=1")
             on_ready()
@@ -177,7 +207,8 @@ class Daemon:
         finally:
             self._stopping.set()
             notify_systemd("STOPPING=1")
-            housekeeping.join()
+            now_and_then.join()
+            watching.join()
             for part in parts:
                 part.stop()
             self._finish()
@@ -209,13 +240,14 @@ class Daemon:
 
     def _now_and_then(self) -> None:
         while not self._stopping.wait(_NOW_AND_THEN_S):
-            notify_systemd("WATCHDOG=1")
-            try:
-                if self.ledger.fault is None:
-                    self.sharing.settle()
-                self._publisher.reconcile()
-            except GatewayError as fault:  # a full disk, as a rule
-                self._fault(fault)
+            self._ticked_at = time.monotonic()
+            self._housekeeping.tick()
+
+    def _watch(self) -> None:
+        """Tell systemd that all is well; a turn of the housekeeping may take a while, on a slow stick."""
+        while not self._stopping.wait(_NOW_AND_THEN_S):
+            if time.monotonic() - self._ticked_at < _LONGEST_TURN_S:
+                notify_systemd("WATCHDOG=1")
 
     def _thread_died(self, died: threading.ExceptHookArgs) -> None:
         log.critical(
@@ -325,6 +357,7 @@ class Daemon:
             "sharing": self._sharing_status(now),
             "consents": len(self.ledger.valid(now)),
             "broker": "connected" if self._publisher.connected else "not connected",
+            **self._housekeeping.status(),
             "history_waiting": self._recording[1].waiting if self._recording else 0,
             "history_dropped": self._recording[1].dropped if self._recording else 0,
         }

@@ -12,8 +12,19 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.consent import Ledger
-from gateway.errors import ConfigError
-from gateway.history import DeviceKey, FolderLock, GatewaySecret, HiddenFile, open_keys, settle
+from gateway.errors import ConfigError, GatewayError, HistorySalvaged
+from gateway.history import (
+    DeviceKey,
+    FolderLock,
+    GatewaySecret,
+    HiddenFile,
+    Retention,
+    RetentionChoice,
+    backup,
+    open_keys,
+    salvage,
+    settle,
+)
 
 HISTORY_NAME = "history.db"
 
@@ -38,10 +49,13 @@ def control_socket(folder: Path) -> Path:
     return folder / "control.sock"
 
 
-def take_folder(config: Config, settled: bool = True) -> FolderLock:
-    """Make the data folder one's own, and end what a power cut interrupted in it.
+def take_folder(
+    config: Config, settled: bool = True, tell: Callable[[GatewayError], None] = lambda _: None
+) -> FolderLock:
+    """Make the data folder one's own, mend what is damaged, and end what a power cut interrupted in it.
 
-    Without `settled` it is left as it is: where the device key is lost, it cannot be ended.
+    Without `settled` it is left as it is: where the device key is lost, it cannot be ended. `tell` hears of
+    what was mended.
 
     Raises ConfigError, FolderInUse and HistoryError.
     """
@@ -53,11 +67,21 @@ def take_folder(config: Config, settled: bool = True) -> FolderLock:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
     try:
         if settled:
+            _mend(config, tell)
             settle(config.history.device_key, folder / HISTORY_NAME)
     except BaseException:
         lock.release()
         raise
     return lock
+
+
+def _mend(config: Config, tell: Callable[[GatewayError], None]) -> None:
+    history = config.history.data_dir / HISTORY_NAME
+    if not salvage.is_damaged(history):
+        return
+    kept = backup.backups(Path(config.history.backup_dir)) if config.history.backup_dir else []
+    found = salvage.salvage(history, datetime.now(config.history.zone), kept[-1] if kept else None)
+    tell(HistorySalvaged(found.aside.name, found.rows, found.has_owner))
 
 
 def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
@@ -69,6 +93,13 @@ def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
     return DataFolder(folder, keys.secret), keys.device_key
+
+
+def open_retention(folder: DataFolder, config: Config) -> RetentionChoice:
+    """How long things are kept: what the owner chose, else what the configuration says."""
+    kept = config.history
+    usual = Retention(kept.trace_days, kept.profile_months, kept.max_size_mb)
+    return RetentionChoice(folder.hidden("retention"), usual)
 
 
 def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:

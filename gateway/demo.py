@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Self
 
 from gateway.broker import BrokerSecrets, Mosquitto, provision
+from gateway.clock import utc_now
 from gateway.config import BrokerConfig, Config, HistoryConfig, MeterConfig, PageConfig, PanelConfig
 from gateway.consent import Category, Credentials, Granularity, Notice, Terms
 from gateway.consent.notice import notice_text
-from gateway.daemon import Daemon, utc_now
+from gateway.daemon import Daemon
 from gateway.data_folder import open_folder
 from gateway.errors import GatewayError
 from gateway.history import SealedHistory

@@ -216,6 +216,47 @@ class FolderInUse(GatewayError):
         )
 
 
+class RetentionRefused(GatewayError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"this cannot be chosen: {reason}")
+
+
+class BackupFailed(HistoryError):
+    """No backup could be made, or an old one not be removed."""
+
+
+class BackupDamaged(HistoryError):
+    """A backup cannot be read, or is not whole."""
+
+
+class DiskBudgetReached(HistoryError):
+    def __init__(self, last_day: date, max_size_mb: int) -> None:
+        super().__init__(
+            f"the history has come to the {max_size_mb} MB that it may take: what goes back to {last_day} was"
+            " removed earlier than you chose, the trace first; give it more with p1-gateway history retention"
+            " --max-size"
+        )
+
+
+class HistorySalvaged(HistoryError):
+    def __init__(self, aside: str, rows: int, has_owner: bool) -> None:
+        after = (
+            "" if has_owner else "; the owner's keys were not among them: restore a backup, or claim it anew"
+        )
+        super().__init__(
+            f"the history was damaged: it is set aside as {aside}, and {rows} rows and blocks of it that were"
+            f" readable go on in a new one{after}"
+        )
+
+
+class ClockNotSet(GatewayError):
+    def __init__(self) -> None:
+        super().__init__(
+            "this meter sends no time, and the gateway's own clock is not set yet: nothing is recorded until"
+            " a time server was reached"
+        )
+
+
 class SealBroken(HistoryError):
     """A sealed row or block was altered, moved or exchanged."""
 

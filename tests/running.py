@@ -143,8 +143,13 @@ class RunningGateway:
             check=False,
         )
 
-    def unlock(self, number: str) -> OpenHistory:
-        return self.history.unlock(number, PASSWORD)
+    def reopen(self) -> None:
+        """Look at the folder anew: another history was put there."""
+        paths, device_key = open_folder(self.config)
+        self.history = SealedHistory(paths.history, device_key, self.config.history.zone, COST_IN_TESTS)
+
+    def unlock(self, number: str, password: str = PASSWORD) -> OpenHistory:
+        return self.history.unlock(number, password)
 
     def log(self) -> str:
         return self.log_path.read_text()

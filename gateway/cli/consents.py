@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from gateway.cli.options import ask, config_option, configured, json_option, parsed_date
+from gateway.clock import utc_now
 from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Terms
 from gateway.consent.consent import USUAL
 from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
 from gateway.consent.receipt import receipt
-from gateway.daemon import utc_now
 from gateway.data_folder import open_folder, open_ledger
 from gateway.errors import ConsentError
 from gateway.history.periods import midnight

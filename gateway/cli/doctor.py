@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from gateway.cli.options import CONFIG_PATH, ask, config_option, configured, json_option
+from gateway.clock import utc_now
 from gateway.config import AUTO, MeterConfig
-from gateway.daemon import utc_now
 from gateway.errors import (
     ConfigError,
     DaemonUnavailable,

@@ -10,8 +10,8 @@ import click
 
 from gateway import control
 from gateway.cli.options import config_option, configured, parsed_date
+from gateway.clock import utc_now
 from gateway.config import Config
-from gateway.daemon import utc_now
 from gateway.data_folder import open_folder
 from gateway.errors import DaemonUnavailable, GatewayError
 from gateway.history import OpenHistory, Period, SealedHistory

@@ -23,18 +23,15 @@ from gateway.cli.options import (
     config_option,
     configured,
     json_option,
+    new_password_file_option,
     password_file_option,
     progress_bar,
 )
+from gateway.clock import utc_now
 from gateway.config import Config
-from gateway.daemon import utc_now
 from gateway.data_folder import HISTORY_NAME, open_folder, take_folder
 from gateway.errors import DaemonUnavailable
 from gateway.history import SealedHistory, recovery
-
-new_password_file_option = click.option(
-    "--new-password-file", type=click.File(), help="Read the new password from there."
-)
 
 
 @click.group()

@@ -27,6 +27,9 @@ config_option = click.option(
 password_file_option = click.option(
     "--password-file", type=click.File(), help="Read the password from there, not from the keyboard."
 )
+new_password_file_option = click.option(
+    "--new-password-file", type=click.File(), help="Read the new password from there."
+)
 json_option = click.option("--json", "as_json_text", is_flag=True, help="As JSON, for a script.")
 
 

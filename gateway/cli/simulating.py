@@ -19,7 +19,7 @@ import click
 from gateway.cli.grouped import GroupedCommand
 from gateway.cli.options import json_option, parsed_time
 from gateway.cli.simulator_tables import as_tables, listed
-from gateway.daemon import utc_now
+from gateway.clock import utc_now
 from gateway.errors import ConfigError, MeterKeyUnusable
 from gateway.meter import read_key
 from gateway.p1 import MeterKey

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from gateway import config
-from gateway.daemon import utc_now
+from gateway.clock import utc_now
 from gateway.errors import TelegramError
 from gateway.meter import read_key
 from gateway.p1 import Decoder, Decryptor, Frame, Framer, MeterClock, MeterKey

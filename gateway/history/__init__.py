@@ -3,12 +3,15 @@
 keyring         the household's keys                       suites     what they are made with, by name
 root_keys       the gateway's own keys                     key_files  where those lie
 seal            rows and blocks under a data key           chain      what of them is authenticated (pure)
-renewal         other keys, every year                     anchor     how far the history had come
-verify          what was altered, removed, put back
+renewal         other keys, every year                     recovery   a new password by recovery code
+verify          what was altered, removed, put back        anchor     how far the history had come
+retention       what goes, and when                        erase      all of it, the keys first
+backup          to another disk, and back                  salvage    what is readable of a damaged file
 plausibility    what of readings is believed (pure)        limits     how fast a register can rise (pure)
-profile, trace  what is kept of readings (pure)            store      the SQLite file
+profile, trace  what is kept of readings (pure)            columns    how a trace becomes small (pure)
 recorder        readings -> batches                        writer     batches -> disk, in its own thread
-sealed_history  claim, unlock, record                      open_history   queries after an unlock
+sealed_history  claim, unlock, record, keep                open_history   queries after an unlock
+store, records  the SQLite file, and what lies in it       periods    local days, months, years (pure)
 """
 
 from gateway.history.hidden_file import HiddenFile
@@ -18,6 +21,7 @@ from gateway.history.periods import Period, Span
 from gateway.history.plausibility import Judged, Plausibility
 from gateway.history.profile import Row
 from gateway.history.recorder import Recorder
+from gateway.history.retention import Retention, RetentionChoice
 from gateway.history.root_keys import DeviceKey, GatewayKeys, GatewaySecret
 from gateway.history.sealed_history import SealedHistory
 from gateway.history.writer import Meter, WriterThread
@@ -34,6 +38,8 @@ __all__ = [
     "Period",
     "Plausibility",
     "Recorder",
+    "Retention",
+    "RetentionChoice",
     "Row",
     "SealedHistory",
     "Span",

@@ -61,6 +61,12 @@ class Anchor:
         anchored = _with_missing(self._remembered(), store)
         self._save(Anchored(anchored.newest | store.newest_data_keys(), anchored.missing))
 
+    def forget_meter(self, tag: bytes) -> None:
+        """Expect nothing of a meter any more: the retention removes the last of it."""
+        anchored = self._remembered()
+        newest = {known: found for known, found in anchored.newest.items() if known != tag}
+        self._save(Anchored(newest, anchored.missing))
+
     def check(self, store: Store) -> OlderCopy | None:
         """Whether an older copy was put in the database's place, now or at an earlier start."""
         remembered = self._remembered()

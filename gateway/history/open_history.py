@@ -20,9 +20,10 @@ from gateway.history.chain import is_genuine
 from gateway.history.keyring import HouseholdKey
 from gateway.history.periods import Period
 from gateway.history.profile import Row
+from gateway.history.records import DataKeyRecord, Sealed
 from gateway.history.root_keys import GatewayKeys
 from gateway.history.seal import DataKey, cipher_of
-from gateway.history.store import DataKeyRecord, Sealed, Store
+from gateway.history.store import Store
 from gateway.history.trace import Block
 from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.errors import CannotUnlock, DeviceKeyUnusable, HistoryError, NotClaimed
@@ -34,11 +35,33 @@ def recover(
     `device_key` is the setting; with `new_device_key` one is made in the place of the lost one. Raises
     CannotUnlock, PasswordTooShort, DeviceKeyUnusable and HistoryError.
     """
+    take_over(
+        history,
+        lambda household: _device_key(device_key, household, new_device_key),
+        number,
+        code,
+        new_password,
+        cost,
+    )
+
+
+def take_over(
+    history: Path,
+    device_key: Callable[[WrappedHousehold], DeviceKey],
+    number: str,
+    code: str,
+    new_password: str,
+    cost: PasswordCost,
+) -> GatewaySecret:
+    """Put a history under the device key that is named for its household; returns its gateway secret.
+
+    Raises as `recover` does.
+    """
     keyring.check_length(new_password)
     try:
         with Store.open(history) as store:
             household, key, secret, authenticator = _opened(store, number, code)
-            keys = GatewayKeys(_device_key(device_key, household, new_device_key), secret)
+            keys = GatewayKeys(device_key(household), secret)
             # First where the secret is found again, then what needs it: a cut between leaves the code good.
             SecretFile(history.parent).save(secret, keys.device_key)
             with store.transaction():
@@ -46,6 +69,7 @@ def recover(
                     authenticate_anew(store, authenticator, keys.device_key.authenticator)
                 store.replace_household(keyring.wrap_anew(household, key, new_password, keys, cost))
             store.wipe_log()
+            return secret
     except sqlite3.Error as error:
         raise HistoryError(f"the history cannot be written: {error}") from None
 

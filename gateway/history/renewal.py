@@ -33,9 +33,10 @@ from gateway.history.chain import (
 )
 from gateway.history.key_files import SecretFile, next_path, take_next
 from gateway.history.keyring import HouseholdKey, HouseholdSeal, NewHousehold, PasswordCost, WrappedHousehold
+from gateway.history.records import DataKeyRecord
 from gateway.history.root_keys import Authenticator, DeviceKey, GatewayKeys
 from gateway.history.seal import cipher_of
-from gateway.history.store import DataKeyRecord, Store
+from gateway.history.store import Store
 from gateway.history.suites import SUITE_NAME
 from gateway.history.whole_file import write_whole
 from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, SealedWriter, meters_of

@@ -64,6 +64,7 @@ CREATE TABLE profile_row (
     sealed      BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX profile_row_of_period ON profile_row (period, ends_at);
+CREATE INDEX profile_row_of_key ON profile_row (data_key_id);
 
 CREATE TABLE trace_block (
     id          INTEGER PRIMARY KEY,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed, StateUnusable
-from gateway.history import keyring, renewal, verify
+from gateway.history import backup, keyring, renewal, verify
 from gateway.history.anchor import ANCHOR_NAME, Anchor
 from gateway.history.hidden_file import HiddenFile
 from gateway.history.key_files import SecretFile
@@ -24,6 +25,7 @@ from gateway.history.open_history import OpenHistory
 from gateway.history.plausibility import Plausibility
 from gateway.history.recorder import Recorder
 from gateway.history.renewal import Progress
+from gateway.history.retention import Keeping, Removed, Retention
 from gateway.history.root_keys import DeviceKey, GatewayKeys
 from gateway.history.store import Store
 from gateway.history.verify import Report
@@ -139,6 +141,31 @@ class SealedHistory:
         if hidden is None:
             return None
         return unpacked(self._keys.secret.reveal(RECORDER_STATE, hidden))
+
+    def keep(self, retention: Retention, today: date, now: int, at_most: int) -> Removed:
+        """Remove what is too old or too much, of at most so many data keys. Raises HistoryError.
+
+        `today` is the local day that it certainly is by now; `now` is in Unix seconds.
+        """
+
+        def keep(writer: SealedWriter) -> Removed:
+            try:
+                return Keeping(writer, retention, today, now).remove_some(at_most)
+            except sqlite3.Error as error:
+                writer.begin_anew()
+                raise HistoryError(f"what is too old could not be removed: {error}") from None
+
+        return self.change(keep)
+
+    def newest_day(self) -> date | None:
+        """The last local day that something was recorded on; None before the first."""
+        with Store.open_to_read(self._path) as store:
+            days = [day for _, day in store.newest_data_keys().values()]
+        return date.fromordinal(max(days)) if days else None
+
+    def back_up(self, folder: Path, at: datetime) -> Path:
+        """Write a backup into a folder; returns its file. `at` is the local time. Raises BackupFailed."""
+        return backup.back_up(self._path, folder, at)
 
     # --- keys --------------------------------------------------------------------------------
 

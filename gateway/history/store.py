@@ -7,17 +7,20 @@ is overwritten (secure_delete), and its pages can be given back (auto_vacuum).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import fields
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from gateway.errors import HistoryError
 from gateway.history.keyring import PasswordCost, WrappedHousehold
+from gateway.history.records import DataKeyRecord, FirstKept, KeyPlace, Mark, Sealed
 
 SCHEMA_VERSION = 2
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _BUSY_TIMEOUT_S = 10
 # The first two count only before the first table is made, and before the WAL.
 _PRAGMAS = (
@@ -32,66 +35,11 @@ _PRAGMAS = (
 )
 # From each released version of the schema: the statements that make the next one of it.
 MIGRATIONS: Mapping[int, str] = {}
+TABLES = (
+    "household", "meters_record", "data_key", "first_kept", "profile_row", "trace_block", "daemon_state",
+)  # fmt: skip
 PERIOD_CODES = {"quarter": 1, "hour": 2, "day": 3, "month": 4}
 _PERIODS = {code: period for period, code in PERIOD_CODES.items()}
-TAG_BYTES = 16
-"""At the end of everything that is sealed."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataKeyRecord:
-    """A data key as it lies on disk. `day` is the proleptic ordinal of the local day.
-
-    `previous_…` is what was sealed under the meter's data key before this one.
-    """
-
-    id: int
-    meter_tag: bytes
-    day: int
-    suite: str
-    sealed: bytes
-    previous_id: int | None
-    previous_rows: int
-    previous_blocks: int
-    previous_rows_digest: bytes
-    previous_blocks_digest: bytes
-    mac: bytes = b""
-    trace_removed_at: int | None = None
-    removal_mac: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FirstKept:
-    """The data key at which a meter's chain begins since the retention took away what was before it."""
-
-    meter_tag: bytes
-    data_key_id: int
-    removed_at: int
-    mac: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What tells one row or block from every other: its place, and the tag at the end of its seal.
-
-    `kind` is a profile period or "trace".
-    """
-
-    data_key_id: int
-    kind: str
-    period: int
-    sequence: int
-    tag: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A sealed row or block. `period` is its time on the grid, in Unix seconds."""
-
-    data_key_id: int
-    period: int
-    sequence: int
-    sealed: bytes
 
 
 class Store:
@@ -261,9 +209,43 @@ class Store:
         """The data keys of all meters, the oldest first."""
         return [DataKeyRecord(*row) for row in self._db.execute("SELECT * FROM data_key ORDER BY id")]
 
+    def data_key(self, key_id: int) -> DataKeyRecord:
+        return DataKeyRecord(*self._db.execute("SELECT * FROM data_key WHERE id = ?", (key_id,)).fetchone())
+
+    def key_places(self) -> list[KeyPlace]:
+        """Where the data keys of all meters stand, the oldest first."""
+        found = self._db.execute(
+            "SELECT id, meter_tag, day, trace_removed_at IS NULL FROM data_key ORDER BY id"
+        )
+        return [KeyPlace(key_id, tag, day, bool(traced)) for key_id, tag, day, traced in found]
+
+    def following_data_key(self, key: KeyPlace) -> int | None:
+        """The id of the same meter's next one."""
+        found: int | None = self._db.execute(
+            "SELECT min(id) FROM data_key WHERE meter_tag = ? AND id > ?", (key.meter_tag, key.id)
+        ).fetchone()[0]
+        return found
+
+    def remove_data_key(self, key_id: int) -> None:
+        self._db.execute("DELETE FROM data_key WHERE id = ?", (key_id,))
+
+    def remove_rows(self, key_id: int) -> None:
+        self._db.execute("DELETE FROM profile_row WHERE data_key_id = ?", (key_id,))
+
+    def remove_blocks(self, record: DataKeyRecord) -> None:
+        """The trace under a data key: it lies within its local day."""
+        noon = (record.day - _EPOCH_DAY) * 86_400 + 43_200
+        self._db.execute(
+            "DELETE FROM trace_block WHERE starts_at BETWEEN ? AND ? AND data_key_id = ?",
+            (noon - 172_800, noon + 172_800, record.id),
+        )
+
     def first_kept(self) -> dict[bytes, FirstKept]:
         """Where the retention lets each meter's chain begin, by its tag."""
         return {row[0]: FirstKept(*row) for row in self._db.execute("SELECT * FROM first_kept")}
+
+    def remove_first_kept(self, meter_tag: bytes) -> None:
+        self._db.execute("DELETE FROM first_kept WHERE meter_tag = ?", (meter_tag,))
 
     def put_first_kept(self, first: FirstKept) -> None:
         self._db.execute(
@@ -371,6 +353,53 @@ class Store:
             yield
         finally:
             self._db.execute("ROLLBACK")
+
+    def size(self) -> int:
+        """How many bytes the database file has, or will have when the log is written into it."""
+        pages, page_size = (self._pragma(name) for name in ("page_count", "page_size"))
+        return pages * page_size
+
+    def free_pages(self) -> int:
+        return self._pragma("freelist_count")
+
+    def free_some(self, pages: int) -> None:
+        """Give back so many free pages at most: the file becomes shorter."""
+        # Not execute: it would stop at the first page.
+        self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+    def copy_into(self, path: Path) -> None:
+        """Write all there is at this moment into an empty file, without free pages."""
+        self._db.execute("VACUUM INTO ?", (str(path),))
+
+    def take_readable(
+        self,
+        source: Path,
+        readable: Callable[[sqlite3.Connection, str], Iterable[Sequence[Any]]],
+        tables: Sequence[str] = TABLES,
+    ) -> tuple[int, bool]:
+        """Take what is readable of another database; how many rows and blocks, and whether an owner's keys.
+
+        `readable` gives the rows of a table that can be read. What is here already stays.
+        """
+        uri = f"{source.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as database, self.transaction():
+            for table in tables:
+                for row in readable(database, table):
+                    self._put_as_it_is(table, row)
+        return self.count_sealed(), self.household() is not None
+
+    def _put_as_it_is(self, table: str, row: Sequence[Any]) -> None:
+        places = ", ".join("?" * len(row))
+        with suppress(sqlite3.IntegrityError):  # a damaged row may hold what the schema forbids
+            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)  # noqa: S608 - our names
+
+    def remove_all_keys(self) -> None:
+        """After this nothing in the database can be opened any more, by nobody."""
+        for table in ("household", "data_key", "meters_record", "daemon_state"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - our names
 
     def wipe_log(self) -> None:
         """Empty the write-ahead log: what was deleted or replaced stands in no file any more."""

@@ -25,9 +25,10 @@ from gateway.history.chain import (
     is_removal_genuine,
 )
 from gateway.history.keyring import HouseholdKey
+from gateway.history.records import DataKeyRecord
 from gateway.history.root_keys import GatewayKeys
 from gateway.history.seal import DataKey, cipher_of
-from gateway.history.store import DataKeyRecord, Store
+from gateway.history.store import Store
 from gateway.history.writer import DATA_KEY_PURPOSE, HEAD_STATE, Meter
 
 Progress = Callable[[int, int], None]

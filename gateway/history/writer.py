@@ -27,9 +27,10 @@ from gateway.history.chain import UNKNOWN, Head, authenticated, heads_json, head
 from gateway.history.keyring import HouseholdSeal
 from gateway.history.memory import packed
 from gateway.history.profile import Row
-from gateway.history.root_keys import HIDING_BYTES, DeviceKey, GatewayKeys
+from gateway.history.records import DataKeyRecord, Mark
+from gateway.history.root_keys import HIDING_BYTES, Authenticator, DeviceKey, GatewayKeys
 from gateway.history.seal import CIPHER_NAME, TAG_BYTES, DataKey
-from gateway.history.store import DataKeyRecord, Mark, Store
+from gateway.history.store import Store
 from gateway.history.trace import Sample
 
 METERS_PURPOSE = "meters record"
@@ -126,6 +127,23 @@ class SealedWriter:
         self._running.clear()
         self._heads = None
 
+    @property
+    def authenticator(self) -> Authenticator:
+        return self._keys.device_key.authenticator
+
+    def keys_in_use(self) -> frozenset[int]:
+        """The data keys that something can still be sealed under."""
+        return frozenset(key_id for key_id, _ in self._data_keys.values())
+
+    def forget_meter_beside(self, tag: bytes) -> None:
+        """Before the last of a meter is removed: a cut in between is no older copy then."""
+        self._anchor.forget_meter(tag)
+
+    def forget_meter(self, tag: bytes) -> None:
+        """Within the transaction that removes the last of a meter."""
+        self._known_heads().pop(tag, None)
+        self._put_heads()
+
     def take_device_key(self, device_key: DeviceKey) -> None:
         """Authenticate with another device key from now on."""
         self._keys.device_key = device_key
@@ -148,11 +166,14 @@ class SealedWriter:
             heads[key.meter_tag] = heads[key.meter_tag].with_row(mark)
 
     def _remember(self, memory: dict[str, Any]) -> None:
-        hide = self._keys.secret.hide
         known = self.store.state(RECORDER_STATE)
         plain = packed(memory, 0 if known is None else len(known) - HIDING_BYTES)
-        self.store.put_state(RECORDER_STATE, hide(RECORDER_STATE, plain))
-        self.store.put_state(HEAD_STATE, hide(HEAD_STATE, heads_json(self._known_heads())))
+        self.store.put_state(RECORDER_STATE, self._keys.secret.hide(RECORDER_STATE, plain))
+        self._put_heads()
+
+    def _put_heads(self) -> None:
+        heads = heads_json(self._known_heads())
+        self.store.put_state(HEAD_STATE, self._keys.secret.hide(HEAD_STATE, heads))
 
     def _write_block(self, quarter: TraceQuarter) -> None:
         key_id, key = self._data_key(quarter.meter_number, quarter.day)

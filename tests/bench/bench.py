@@ -19,8 +19,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gateway.clock import utc_now
 from gateway.consent import Category, Granularity, Notice, Terms
-from gateway.daemon import utc_now
 from gateway.simulator import Household, SimulatedMeter
 from tests.bench.decoding import decoding, decrypting, wire_to_reading
 from tests.ports import free_port

@@ -14,7 +14,7 @@ from dsmr_parser import telegram_specifications
 from dsmr_parser.parsers import TelegramParser
 from smeterd.meter import P1Packet
 
-from gateway.daemon import utc_now
+from gateway.clock import utc_now
 from gateway.meter import frames, open_source
 from gateway.p1 import Decoder, Frame, Framer
 from gateway.p1.cipher import Decryptor, MeterKey, encrypt

@@ -19,9 +19,10 @@ from gateway.errors import CannotUnlock, DeviceKeyUnusable, KeysExchanged, Older
 from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Period, SealedHistory, keyring, profile
 from gateway.history.chain import kept_from, trace_removed
 from gateway.history.keyring import COST_IN_TESTS, HouseholdSeal
+from gateway.history.records import FirstKept
 from gateway.history.root_keys import Authenticator
 from gateway.history.seal import CIPHER_NAME, DataKey
-from gateway.history.store import FirstKept, Store
+from gateway.history.store import Store
 from gateway.history.writer import DATA_KEY_PURPOSE
 from tests.history.recording import flipped, look, record, tamper, unlocked
 from tests.history.renewing import two_meters

@@ -31,7 +31,8 @@ from gateway.history import (
 from gateway.history.anchor import Anchor
 from gateway.history.chain import kept_from, trace_removed
 from gateway.history.keyring import COST_IN_TESTS, open_with_password
-from gateway.history.store import FirstKept, Store
+from gateway.history.records import FirstKept
+from gateway.history.store import Store
 from gateway.history.writer import SealedWriter
 from tests.history.recording import MINUTE, look, record, steady, tamper, unlocked
 from tests.history.renewing import DAY, HOUR, NOW, everything, sealed_history, two_meters
