@@ -31,8 +31,8 @@ class Known:
     stage: str = ""
     claimed: bool = False
     taken: list[int] = field(default_factory=list)
+    latest: datetime | None = None
     rows: set[RowPlace] = field(default_factory=set)
-    kept_from: int = 0
 
     def hear(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -42,9 +42,10 @@ class Known:
             self.claimed = True
         elif word == "AT":
             self.taken.append(int(rest))
+            self.latest = datetime.fromtimestamp(int(rest), UTC)
         elif word == "REMOVING":
-            self.kept_from = int(rest)
-            self.rows = {row for row in self.rows if row[2] >= self.kept_from}
+            self.rows = {row for row in self.rows if row[2] >= int(rest)}
+            self.taken.clear()
         elif word == "ROWS":
             self.rows |= {(commodity, period, ends_at) for commodity, period, ends_at in json.loads(rest)}
 
@@ -149,7 +150,7 @@ def _compare(opened: OpenHistory, known: Known, outcome: Outcome) -> None:
 
 def _go_on(history: SealedHistory, known: Known) -> None:
     """Record two minutes more: what was found must be good to go on with, too."""
-    first = datetime.fromtimestamp(known.taken[-1], UTC) if known.taken else workload.START
+    first = known.latest or workload.START
     batches: list[Batch] = []
     recorder = history.recorder(batches.append, workload.FLUSH)
     for reading in workload.readings(first + workload.STEP, first + timedelta(minutes=2)):

@@ -4,7 +4,7 @@ Run by `tests.crash` under strace; each line is told before or after what it spe
 
     STAGE name     what is done from here on         AT time        this reading is taken now
     ROWS [...]     these profile rows are on disk    CLAIMED        the history has an owner
-    REMOVING time  what ended before may go
+    REMOVING time  rows that ended before, and the trace so far, may go
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gateway.history import SealedHistory, open_keys
+from gateway.history import Retention, SealedHistory, open_keys
 from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.periods import midnight
 from gateway.history.writer import Batch, SealedWriter
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
@@ -107,6 +108,20 @@ def password(folder: Path) -> None:
     history.change_password(meter().number, PASSWORD, PASSWORD)
 
 
+def retention(folder: Path) -> None:
+    """Two days before have been recorded by now: of the first all goes, of the second the trace."""
+    history = open_history(folder)
+    second = START.astimezone(ZONE).date() + timedelta(days=1)
+    kept = Retention(trace_days=1, contract_start=second)
+    tell("REMOVING", int(midnight(second, ZONE).timestamp()))
+    while history.keep(kept, second + timedelta(days=5), int(START.timestamp()) + 5 * 86_400, at_most=1):
+        pass
+
+
+def after_the_retention(folder: Path) -> None:
+    record(open_history(folder), START + timedelta(minutes=116), START + timedelta(minutes=135))
+
+
 STAGES: tuple[Callable[[Path], None], ...] = (
     first_start,
     evening,
@@ -114,6 +129,8 @@ STAGES: tuple[Callable[[Path], None], ...] = (
     renewal,
     after_the_renewal,
     password,
+    retention,
+    after_the_retention,
 )
 
 
