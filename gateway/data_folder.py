@@ -20,6 +20,7 @@ from gateway.history import (
     HiddenFile,
     Retention,
     RetentionChoice,
+    TariffBook,
     backup,
     open_keys,
     salvage,
@@ -100,6 +101,10 @@ def open_retention(folder: DataFolder, config: Config) -> RetentionChoice:
     kept = config.history
     usual = Retention(kept.trace_days, kept.profile_months, kept.max_size_mb)
     return RetentionChoice(folder.hidden("retention"), usual)
+
+
+def open_tariffs(folder: DataFolder) -> TariffBook:
+    return TariffBook(folder.hidden("tariffs"))
 
 
 def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:

@@ -221,6 +221,11 @@ class RetentionRefused(GatewayError):
         super().__init__(f"this cannot be chosen: {reason}")
 
 
+class TariffsUnusable(GatewayError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the tariffs cannot be used: {reason}")
+
+
 class BackupFailed(HistoryError):
     """No backup could be made, or an old one not be removed."""
 

@@ -11,7 +11,18 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import checks, consents, doctor, histories, keeping, keys, running, simulating, telegrams
+from gateway.cli import (
+    checks,
+    consents,
+    costs,
+    doctor,
+    histories,
+    keeping,
+    keys,
+    running,
+    simulating,
+    telegrams,
+)
 from gateway.errors import GatewayError
 
 
@@ -32,7 +43,9 @@ def main() -> None:
     """The P1 gateway: a smart meter's readings for its owner, and for nobody else without consent."""
 
 
-for command in (checks.verify, keeping.retention, keeping.back_up, keeping.restore, keeping.erase):
+for command in (checks.verify, costs.cost, costs.tariffs):
+    histories.history.add_command(command)
+for command in (keeping.retention, keeping.back_up, keeping.restore, keeping.erase):
     histories.history.add_command(command)
 for command in (
     running.run,

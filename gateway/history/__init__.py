@@ -12,11 +12,13 @@ profile, trace  what is kept of readings (pure)            columns    how a trac
 recorder        readings -> batches                        writer     batches -> disk, in its own thread
 sealed_history  claim, unlock, record, keep                open_history   queries after an unlock
 store, records  the SQLite file, and what lies in it       periods    local days, months, years (pure)
+usage, points   what is told of rows and traces (pure)     tariffs    what it costs
+export          to a spreadsheet or another program
 """
 
 from gateway.history.hidden_file import HiddenFile
 from gateway.history.key_files import FolderLock, open_keys, settle
-from gateway.history.open_history import OpenHistory, Usage
+from gateway.history.open_history import OpenHistory
 from gateway.history.periods import Period, Span
 from gateway.history.plausibility import Judged, Plausibility
 from gateway.history.profile import Row
@@ -24,9 +26,12 @@ from gateway.history.recorder import Recorder
 from gateway.history.retention import Retention, RetentionChoice
 from gateway.history.root_keys import DeviceKey, GatewayKeys, GatewaySecret
 from gateway.history.sealed_history import SealedHistory
+from gateway.history.tariffs import TariffBook
+from gateway.history.usage import Comparison, Usage
 from gateway.history.writer import Meter, WriterThread
 
 __all__ = [
+    "Comparison",
     "DeviceKey",
     "FolderLock",
     "GatewayKeys",
@@ -43,6 +48,7 @@ __all__ = [
     "Row",
     "SealedHistory",
     "Span",
+    "TariffBook",
     "Usage",
     "WriterThread",
     "open_keys",

@@ -7,53 +7,29 @@ that was altered or moved is not shown: its period is missing, and `damaged` nam
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.errors import CannotUnlock, SealBroken
-from gateway.history import periods, profile, trace
+from gateway.history import periods, points, profile, tariffs, trace, usage
 from gateway.history.chain import is_genuine
 from gateway.history.keyring import HouseholdKey
-from gateway.history.periods import Period
+from gateway.history.periods import Period, Span, midnight
+from gateway.history.points import Point
 from gateway.history.profile import Row
-from gateway.history.records import DataKeyRecord, Sealed
+from gateway.history.records import Sealed
 from gateway.history.root_keys import GatewayKeys
 from gateway.history.seal import DataKey, cipher_of
 from gateway.history.store import Store
+from gateway.history.tariffs import Contract, Cost
 from gateway.history.trace import Block
+from gateway.history.usage import Comparison, Usage
 from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What was used in one period, by register, over all meters; absent where it is not known.
-
-    `complete` is False when the period's first or last register was read late, is missing, or fell,
-    and when the registers began anew in it: then it holds what was used in the finer periods before
-    and after that one.
-    """
-
-    starts_at: datetime
-    ends_at: datetime
-    quantities: dict[str, int] = field(default_factory=dict)
-    complete: bool = False
-    simulated: bool = False
-
-    @property
-    def import_wh(self) -> int | None:
-        return profile.total(self.quantities, profile.IMPORT_REGISTERS)
-
-    @property
-    def export_wh(self) -> int | None:
-        return profile.total(self.quantities, profile.EXPORT_REGISTERS)
-
-    @property
-    def gas_litre(self) -> int | None:
-        return self.quantities.get("gas_litre")
 
 
 class OpenHistory:
@@ -101,34 +77,48 @@ class OpenHistory:
         """One meter's rows that end from `first` through `last`, one for each period, in order."""
         found: dict[int, Row] = {}
         tag = self._gateway_keys.secret.meter_tag(meter.number)
-        with Store.open_to_read(self._path) as store:
-            sealed_rows = list(store.rows(tag, period, int(first.timestamp()), int(last.timestamp())))
-            records = store.data_keys(tag)  # after the rows: meanwhile the writer may add keys
-            for sealed in sealed_rows:
-                plain = self._unsealed(sealed, period, meter, records)
+        with Store.open_to_read(self._path) as store, store.snapshot():
+            for sealed in store.rows(tag, period, int(first.timestamp()), int(last.timestamp())):
+                plain = self._unsealed(store, sealed, period, meter)
                 if plain is not None and sealed.period not in found:
                     ends_at = datetime.fromtimestamp(sealed.period, UTC)
                     row = profile.decode(plain, meter.number, meter.commodity, period, ends_at)
                     found[sealed.period] = row
         return list(found.values())
 
-    def usage(self, period: Period, first: datetime, last: datetime) -> list[Usage]:
+    # --- usage -------------------------------------------------------------------------------
+
+    def usage(self, period: Period | Span, first: datetime, last: datetime) -> list[Usage]:
         """The usage of each period from `first` to `last`; a period without rows is there, empty."""
-        boundaries = self._boundaries(period, first, last)
+        span = Span(period.value)
+        ends = list(periods.boundaries(first, last, span, self.zone))
+        parts = self._usage_of_parts(span.part, ends[0], ends[-1])
+        if span.part.value == span.value:
+            return parts
+        of_span: dict[datetime, list[Usage]] = {start: [] for start in ends[:-1]}
+        for part in parts:
+            of_span[periods.period_start(part.starts_at, span, self.zone)].append(part)
+        return [usage.joined(start, end, of_span[start]) for start, end in pairwise(ends)]
+
+    def usage_of_days(self, first: date, days: int) -> Usage:
+        """The usage of so many local days."""
+        start, end = (midnight(first + timedelta(days=n), self.zone) for n in (0, days))
+        return usage.joined(start, end, self._usage_of_parts(Period.DAY, start, end))
+
+    def compare(self, first: date, other: date, days: int) -> Comparison:
+        """As many days from one day on as from another."""
+        return Comparison((first, other), self.usage_of_days(first, days), self.usage_of_days(other, days))
+
+    def _usage_of_parts(self, period: Period, first: datetime, last: datetime) -> list[Usage]:
+        ends = list(periods.boundaries(first, last, period, self.zone))
         by_end: dict[datetime, list[Row]] = {}
         for meter in self.meters:
-            for row in self.rows(period, boundaries[0], boundaries[-1], meter):
+            for row in self.rows(period, ends[0], ends[-1], meter):
                 by_end.setdefault(row.ends_at, []).append(row)
         return [
-            _usage(start, end, by_end.get(start, []), by_end.get(end, []), self._in_pieces)
-            for start, end in pairwise(boundaries)
+            usage.between(start, end, by_end.get(start, []), by_end.get(end, []), self._in_pieces)
+            for start, end in pairwise(ends)
         ]
-
-    def _boundaries(self, period: Period, first: datetime, last: datetime) -> list[datetime]:
-        boundaries = [periods.period_start(first, period, self.zone)]
-        while boundaries[-1] < last:
-            boundaries.append(periods.next_start(boundaries[-1], period, self.zone))
-        return boundaries
 
     def _in_pieces(self, began: Row, row: Row) -> dict[str, int]:
         """What was used between two rows if the registers began anew: all but where they did."""
@@ -138,28 +128,96 @@ class OpenHistory:
         meter = Meter(row.meter_number, row.commodity)
         rows = {part.ends_at: part for part in self.rows(finer, began.ends_at, row.ends_at, meter)}
         used: dict[str, int] = {}
-        for start, end in pairwise(self._boundaries(finer, began.ends_at, row.ends_at)):
+        for start, end in pairwise(periods.boundaries(began.ends_at, row.ends_at, finer, self.zone)):
             if start in rows and end in rows:
-                _add(used, _used(rows[start], rows[end], self._in_pieces))
+                usage.add(used, usage.used_between(rows[start], rows[end], self._in_pieces))
         return used
+
+    def costs(self, span: Span, first: datetime, last: datetime, contracts: Sequence[Contract]) -> list[Cost]:
+        """What each period from `first` to `last` cost: priced by the day, or by what is shorter."""
+        within_day = span in (Span.QUARTER, Span.HOUR)
+        parts = [
+            tariffs.cost(part, contracts, self.zone, self._share_of_day(part) if within_day else None)
+            for part in self.usage(span if within_day else Span.DAY, first, last)
+        ]
+        if within_day or span is Span.DAY:
+            return parts
+        ends = list(periods.boundaries(first, last, span, self.zone))
+        of_span: dict[datetime, list[Cost]] = {start: [] for start in ends[:-1]}
+        for part in parts:
+            of_span[periods.period_start(part.starts_at, span, self.zone)].append(part)
+        return [tariffs.joined(start, end, of_span[start]) for start, end in pairwise(ends)]
+
+    def _share_of_day(self, part: Usage) -> Decimal:
+        day = periods.period_start(part.starts_at, Period.DAY, self.zone)
+        whole = periods.next_start(day, Period.DAY, self.zone) - day
+        return Decimal((part.ends_at - part.starts_at).total_seconds()) / Decimal(whole.total_seconds())
+
+    def registers_used(self, first: datetime, last: datetime) -> list[str]:
+        """The names of all registers that the home's meters have about then, in their usual order."""
+        about = timedelta(days=32)
+        names: set[str] = set()
+        for meter in self.meters:
+            for row in self.rows(Period.MONTH, first - about, last + about, meter):
+                names |= row.quantities.keys() & profile.REGISTERS
+        return [name for name in profile.ROW_QUANTITIES if name in names]
+
+    def registers(self, on: date) -> list[Row]:
+        """The registers of every meter at the beginning of a local day, or the next time they were read.
+
+        At most a month later; a meter that was not read then is left out. For a statement.
+        """
+        start = midnight(on, self.zone)
+        found = []
+        for meter in self.meters:
+            for period, within in ((Period.DAY, timedelta(0)), (Period.QUARTER, _READ_LATER)):
+                rows = self.rows(period, start, start + within, meter)
+                if rows:
+                    found.append(rows[0])
+                    break
+        return found
+
+    # --- the trace ---------------------------------------------------------------------------
 
     def trace(self, first: datetime, last: datetime) -> Iterator[Block]:
         """The trace blocks of the electricity meters that start in [first, last)."""
-        for meter in (meter for meter in self.meters if meter.commodity == "electricity"):
-            tag = self._gateway_keys.secret.meter_tag(meter.number)
-            with Store.open_to_read(self._path) as store:
-                sealed_blocks = list(store.blocks(tag, int(first.timestamp()), int(last.timestamp())))
-                records = store.data_keys(tag)
-                for sealed in sealed_blocks:
-                    plain = self._unsealed(sealed, "trace", meter, records)
-                    if plain is not None:
-                        yield trace.decode(plain, sealed.period)
+        return (trace.decode(plain, starts_at) for plain, starts_at in self._blocks(first, last))
 
-    def _unsealed(
-        self, sealed: Sealed, kind: str, meter: Meter, records: dict[int, DataKeyRecord]
-    ) -> bytes | None:
+    def points(self, first: datetime, last: datetime, step_s: int) -> list[Point]:
+        """Net power from `first` up to `last`, a point for each `step_s` seconds; whole minutes are quick."""
+        begin, end = int(first.timestamp()), int(last.timestamp())
+        blocks = self._blocks(datetime.fromtimestamp(begin - begin % 900, UTC), last)
+        if step_s % 60 == 0 and begin % 60 == 0:
+            found = (minute for plain, at in blocks for minute in trace.minutes(plain, at))
+            return points.of_minutes(found, begin, end, step_s)
+        samples = (sample for plain, at in blocks for sample in trace.decode(plain, at).samples)
+        return points.of_samples(samples, begin, end, step_s)
+
+    def _blocks(self, first: datetime, last: datetime) -> Iterator[tuple[bytes, int]]:
+        """The plain blocks that start in [first, last), and when."""
+        for meter in (meter for meter in self.meters if meter.commodity == "electricity"):
+            begin = first
+            while begin < last:
+                end = min(begin + timedelta(days=1), last)
+                yield from self._blocks_of_day(begin, end, meter)
+                begin = end
+
+    def _blocks_of_day(self, first: datetime, last: datetime, meter: Meter) -> list[tuple[bytes, int]]:
+        # All of them before the first is used: who is slow to use them must not keep the log from ending.
+        tag = self._gateway_keys.secret.meter_tag(meter.number)
+        found = []
+        with Store.open_to_read(self._path) as store, store.snapshot():
+            for sealed in store.blocks(tag, int(first.timestamp()), int(last.timestamp())):
+                plain = self._unsealed(store, sealed, "trace", meter)
+                if plain is not None:
+                    found.append((plain, sealed.period))
+        return found
+
+    # --- unsealing ---------------------------------------------------------------------------
+
+    def _unsealed(self, store: Store, sealed: Sealed, kind: str, meter: Meter) -> bytes | None:
         """The plain row or block; None, and noted as damaged, when it was tampered with."""
-        key = self._data_key(records[sealed.data_key_id], meter)
+        key = self._data_key(store, sealed.data_key_id, meter)
         try:
             if key is not None:
                 return key.unseal(kind, sealed.period, sealed.sequence, sealed.sealed)
@@ -168,44 +226,17 @@ class OpenHistory:
         self.damaged.add(f"{datetime.fromtimestamp(sealed.period, UTC):%Y-%m-%d %H:%M}Z {kind}")
         return None
 
-    def _data_key(self, record: DataKeyRecord, meter: Meter) -> DataKey | None:
+    def _data_key(self, store: Store, key_id: int, meter: Meter) -> DataKey | None:
         """None for a forged or altered record: only the gateway can have made its mac."""
-        if record.id not in self._data_keys:
-            self._data_keys[record.id] = None
+        if key_id not in self._data_keys:
+            self._data_keys[key_id] = None
+            record = store.data_key(key_id)
             if is_genuine(record, self._gateway_keys.device_key.authenticator):
-                try:
+                with suppress(CannotUnlock):
                     raw = self._key.open(record.sealed, meter.number, DATA_KEY_PURPOSE)
-                    self._data_keys[record.id] = DataKey(raw, record.meter_tag, cipher_of(record.suite))
-                except CannotUnlock:
-                    pass
-        return self._data_keys[record.id]
+                    self._data_keys[key_id] = DataKey(raw, record.meter_tag, cipher_of(record.suite))
+        return self._data_keys[key_id]
 
 
 _FINER = {Period.MONTH: Period.DAY, Period.DAY: Period.HOUR, Period.HOUR: Period.QUARTER}
-_Pieces = Callable[[Row, Row], dict[str, int]]
-
-
-def _used(began: Row, row: Row, in_pieces: _Pieces) -> dict[str, int]:
-    return in_pieces(began, row) if row.new_epoch else profile.usage_between(began, row)
-
-
-def _add(quantities: dict[str, int], used: Mapping[str, int]) -> None:
-    for name, amount in used.items():
-        quantities[name] = quantities.get(name, 0) + amount
-
-
-def _usage(start: datetime, end: datetime, before: list[Row], after: list[Row], in_pieces: _Pieces) -> Usage:
-    quantities: dict[str, int] = {}
-    complete = bool(after)
-    for row in after:
-        began = next((b for b in before if b.meter_number == row.meter_number), None)
-        if began is None:
-            complete = complete and row.commodity != "electricity"
-            continue
-        used = _used(began, row, in_pieces)
-        _add(quantities, used)
-        # A register that fell is in `row`, but not in `used`.
-        whole = not row.new_epoch and used.keys() == row.quantities.keys() & profile.REGISTERS
-        late = max(began.read_at - began.ends_at, row.read_at - row.ends_at)
-        complete = complete and whole and late * 10 <= end - start
-    return Usage(start, end, quantities, complete, any(row.simulated for row in after))
+_READ_LATER = timedelta(days=31)

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.history import DeviceKey, Period, Plausibility, Recorder, Row, SealedHistory
-from gateway.history.export import csv_lines
+from gateway.history import DeviceKey, Period, Plausibility, Recorder, Row, SealedHistory, Span
+from gateway.history.export import of_usage
 from gateway.history.keyring import COST_IN_TESTS
 from gateway.history.writer import Batch
 from gateway.p1 import Reading
@@ -99,8 +99,8 @@ def test_usage_over_a_new_epoch_is_unknown_and_counts_on_both_sides_of_it(
     assert (day.import_wh, day.complete) == (24 * 600 - 150, False)
     hours = unlocked(history).usage(Period.HOUR, midnight, midnight + DAY)
     assert [usage.complete for usage in hours] == [True] * 10 + [False] + [True] * 13
-    whole = csv_lines(unlocked(history).usage(Period.QUARTER, midnight, midnight + DAY), ZONE)
-    known = [line["import_kwh"] for line in csv.DictReader(whole)]
+    whole = of_usage(unlocked(history), Span.QUARTER, midnight, midnight + DAY)
+    known = [line["import_kwh"] for line in csv.DictReader(whole.csv_lines())]
     assert known == ["0.15"] * 41 + [""] + ["0.15"] * 54
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.history import Meter, OpenHistory, Period, SealedHistory, Usage
-from gateway.history.open_history import _usage
 from gateway.history.periods import midnight
 from gateway.history.profile import Row
+from gateway.history.usage import between
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, record, steady, unlocked
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, ZONE, local, reading
@@ -99,7 +99,7 @@ def test_no_usage_is_ever_negative(registers: list[int]) -> None:
         for at, register in ((NOON + n * QUARTER, register) for n, register in enumerate(registers))
     ]
     for before, after in pairwise(rows):
-        used = _usage(before.ends_at, after.ends_at, [before], [after], lambda *_: {}).import_wh
+        used = between(before.ends_at, after.ends_at, [before], [after], lambda *_: {}).import_wh
         assert used is None or used >= 0
 
 
