@@ -112,6 +112,11 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
     click.echo(f"broker     {found['broker']}")
     if found["history_fault"]:
         click.echo(f"history    {found['history_fault']}")
+    if found["removed_for_room_until"]:
+        until = found["removed_for_room_until"]
+        click.echo(f"history    what goes back to {until} was removed early, for want of room")
+    if found["last_backup"]:
+        click.echo(f"backup     {found['last_backup']}")
     if found["history_dropped"]:
         click.echo(f"history    {found['history_dropped']} minutes could not be written")
 

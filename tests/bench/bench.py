@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from gateway.clock import utc_now
 from gateway.consent import Category, Granularity, Notice, Terms
 from gateway.simulator import Household, SimulatedMeter
+from tests.bench import histories
 from tests.bench.decoding import decoding, decrypting, wire_to_reading
 from tests.ports import free_port
 from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, until
@@ -47,6 +47,7 @@ def main() -> None:
         whole_day(Path(folder), meter)
     with tempfile.TemporaryDirectory() as folder:
         resident(Path(folder))
+    histories.main()
 
 
 def whole_day(folder: Path, meter: SimulatedMeter) -> None:
@@ -77,15 +78,9 @@ def whole_day(folder: Path, meter: SimulatedMeter) -> None:
             received = len(recipient.messages)
         dropped = gateway.status()["history_dropped"]
         gateway.stop()
-        on_disk = sum(path.stat().st_size for path in gateway.config.history.data_dir.glob("history.db*"))
     print(
         f"the whole way: {spent / DAY * 1e6:.0f} µs of CPU a telegram, decoded, sealed and published"
         f" ({DAY} telegrams, {received} messages received, {dropped} batches dropped)"
-    )
-    plain = _plain_table(folder / "plain.db", meter)
-    print(
-        f"on disk: {on_disk / DAY:.2f} bytes a telegram, all in; a plain SQLite table of the same"
-        f" values: {plain / DAY:.2f}, {plain / on_disk:.1f} times as much"
     )
 
 
@@ -108,19 +103,6 @@ def resident(folder: Path) -> None:
         telegrams = gateway.status()["telegrams"]
     kib = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     print(f"resident: {kib / 1024:.0f} MiB, page and broker connected, after {telegrams} telegrams")
-
-
-def _plain_table(path: Path, meter: SimulatedMeter) -> int:
-    """The size of what most readers keep: a row a telegram, integer columns."""
-    names = list(meter.reading_at(START).quantities)
-    readings = (meter.reading_at(START + timedelta(seconds=second)) for second in range(DAY))
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute(f"CREATE TABLE reading (at INTEGER PRIMARY KEY, {', '.join(names)})")
-        db.executemany(
-            f"INSERT INTO reading VALUES (?{', ?' * len(names)})",  # noqa: S608 - as many as there are columns
-            ((int(reading.at.timestamp()), *reading.quantities.values()) for reading in readings),
-        )
-    return path.stat().st_size
 
 
 def _terms() -> Terms:
