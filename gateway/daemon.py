@@ -43,14 +43,7 @@ from gateway.errors import (
     MeterNumberMissing,
     MeterUnavailable,
 )
-from gateway.history import (
-    Judged,
-    Plausibility,
-    Recorder,
-    Row,
-    SealedHistory,
-    WriterThread,
-)
+from gateway.history import Judged, Plausibility, Recorder, Row, SealedHistory, WriterThread
 from gateway.housekeeping import Housekeeping
 from gateway.live import Live
 from gateway.meter import MeterLine, frames, read_key

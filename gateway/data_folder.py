@@ -21,11 +21,10 @@ from gateway.history import (
     Retention,
     RetentionChoice,
     TariffBook,
-    backup,
     open_keys,
-    salvage,
     settle,
 )
+from gateway.history.keeping import backup, salvage
 
 HISTORY_NAME = "history.db"
 

@@ -29,7 +29,7 @@ from gateway.daemon import Daemon
 from gateway.data_folder import open_folder
 from gateway.errors import GatewayError
 from gateway.history import SealedHistory
-from gateway.history.writer import Batch
+from gateway.history.recording.writer import Batch
 from gateway.simulator import Household, SimulatedMeter
 
 DAYS = 731  # 24 months

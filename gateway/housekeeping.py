@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from gateway.clock import is_synchronised
 from gateway.consent import Sharing
 from gateway.errors import BackupFailed, DiskBudgetReached, GatewayError
-from gateway.history import RetentionChoice, SealedHistory, backup
+from gateway.history import RetentionChoice, SealedHistory
+from gateway.history.keeping import backup
 
 _KEPT_EVERY = timedelta(hours=1)
 _BACKED_UP_EVERY = timedelta(days=7)

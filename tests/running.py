@@ -21,7 +21,7 @@ from gateway.control import ask
 from gateway.data_folder import control_socket, open_folder
 from gateway.errors import DaemonUnavailable
 from gateway.history import OpenHistory, SealedHistory
-from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.keys.keyring import COST_IN_TESTS
 from tests.ports import free_port
 
 PASSWORD = "correct horse battery"

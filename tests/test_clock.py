@@ -11,7 +11,7 @@ import pytest
 from gateway import clock, daemon
 from gateway.config import BrokerConfig, Config, HistoryConfig, MeterConfig, PageConfig, PanelConfig
 from gateway.daemon import Daemon
-from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS
 from tests.made_up import NOON, PASSWORD

@@ -12,8 +12,8 @@ from gateway.broker import ManagedAccess
 from gateway.consent import DisclosureLog, Ledger, Sharing
 from gateway.errors import BrokerUnavailable, GatewayError
 from gateway.history import DeviceKey, HiddenFile, Retention, RetentionChoice, SealedHistory
-from gateway.history.backup import backups
-from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.keeping.backup import backups
+from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.housekeeping import Housekeeping
 from tests.history.recording import look, record
 from tests.history.renewing import HOUR, two_meters

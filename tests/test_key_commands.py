@@ -13,7 +13,7 @@ import pytest
 from gateway.data_folder import open_folder
 from gateway.errors import CannotUnlock
 from gateway.history import SealedHistory
-from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.simulator import Household, SimulatedMeter
 from tests.history.recording import record, steady, tamper
 from tests.made_up import NUMBER

@@ -17,7 +17,7 @@ from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_tex
 from gateway.consent.receipt import receipt
 from gateway.data_folder import open_folder, open_ledger
 from gateway.errors import ConsentError
-from gateway.history.periods import midnight
+from gateway.history.kept.periods import midnight
 
 
 @click.group()

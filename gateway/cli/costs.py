@@ -15,7 +15,7 @@ from gateway.cli.options import config_option, configured, json_option, password
 from gateway.data_folder import open_folder, open_tariffs
 from gateway.errors import TariffsUnusable
 from gateway.history import Span
-from gateway.history.tariffs import Cost
+from gateway.history.asking.tariffs import Cost
 
 _CENT = Decimal("0.01")
 

@@ -28,8 +28,10 @@ from gateway.clock import utc_now
 from gateway.config import Config
 from gateway.data_folder import open_folder
 from gateway.errors import GatewayError
-from gateway.history import OpenHistory, Row, SealedHistory, Span, export, profile
-from gateway.history.periods import midnight
+from gateway.history import OpenHistory, Row, SealedHistory, Span
+from gateway.history.asking import export
+from gateway.history.kept import profile
+from gateway.history.kept.periods import midnight
 
 _TELEGRAM = "telegram"
 

@@ -21,8 +21,9 @@ from gateway.clock import utc_now
 from gateway.config import Config
 from gateway.data_folder import HISTORY_NAME, open_folder, open_retention, take_folder
 from gateway.errors import BackupFailed, FolderInUse, GatewayError
-from gateway.history import FolderLock, Retention, backup
-from gateway.history import erase as erasing
+from gateway.history import FolderLock, Retention
+from gateway.history.keeping import backup
+from gateway.history.keeping import erase as erasing
 
 _ERASE_WORD = "erase"
 

@@ -31,7 +31,8 @@ from gateway.clock import utc_now
 from gateway.config import Config
 from gateway.data_folder import HISTORY_NAME, open_folder, take_folder
 from gateway.errors import DaemonUnavailable
-from gateway.history import SealedHistory, recovery
+from gateway.history import SealedHistory
+from gateway.history.keeping import recovery
 
 
 @click.group()

@@ -15,21 +15,22 @@ from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed, StateUnusable
-from gateway.history import backup, keyring, renewal, verify
-from gateway.history.anchor import ANCHOR_NAME, Anchor
-from gateway.history.hidden_file import HiddenFile
-from gateway.history.key_files import SecretFile
-from gateway.history.keyring import HouseholdKey, PasswordCost, WrappedHousehold
-from gateway.history.memory import unpacked
-from gateway.history.open_history import OpenHistory
-from gateway.history.plausibility import Plausibility
-from gateway.history.recorder import Recorder
-from gateway.history.renewal import Progress
-from gateway.history.retention import Keeping, Removed, Retention
-from gateway.history.root_keys import DeviceKey, GatewayKeys
-from gateway.history.store import Store
-from gateway.history.verify import Report
-from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter, WriterThread
+from gateway.history.asking.open_history import OpenHistory
+from gateway.history.disk.anchor import ANCHOR_NAME, Anchor
+from gateway.history.disk.key_files import SecretFile
+from gateway.history.disk.store import Store
+from gateway.history.keeping import backup, renewal, verify
+from gateway.history.keeping.renewal import Progress
+from gateway.history.keeping.retention import Keeping, Removed, Retention
+from gateway.history.keeping.verify import Report
+from gateway.history.keys import keyring
+from gateway.history.keys.hidden_file import HiddenFile
+from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
+from gateway.history.keys.root_keys import DeviceKey, GatewayKeys
+from gateway.history.recording.memory import unpacked
+from gateway.history.recording.plausibility import Plausibility
+from gateway.history.recording.recorder import Recorder
+from gateway.history.recording.writer import RECORDER_STATE, Batch, SealedWriter, WriterThread
 
 RENEWED_EVERY = timedelta(days=365)
 Result = TypeVar("Result")

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import AlreadyClaimed, PasswordTooShort
-from gateway.history.keyring import SHORTEST_PASSWORD
+from gateway.history.keys.keyring import SHORTEST_PASSWORD
 from gateway.page.sentences import sentence, wait_sentence
 from gateway.page.services import here, throttles
 from gateway.page.throttle import TooManyTries

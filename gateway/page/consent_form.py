@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from gateway.consent import Category, Granularity, Notice, Terms
 from gateway.consent.consent import LONGEST, LONGEST_INTERVAL_S, LONGEST_NAME, LONGEST_PURPOSE, USUAL
 from gateway.consent.notice import notice_text
-from gateway.history.periods import midnight
+from gateway.history.kept.periods import midnight
 
 _ROWS = (Granularity.DAY, Granularity.HOUR, Granularity.QUARTER)
 CHOICES: Mapping[Category, tuple[Granularity, ...]] = {

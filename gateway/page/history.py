@@ -14,7 +14,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from gateway.history import OpenHistory, Period, Usage
-from gateway.history.periods import midnight
+from gateway.history.kept.periods import midnight
 from gateway.page import chart
 from gateway.page.overview import Line, Overview, clock_labels
 from gateway.page.services import here

@@ -14,9 +14,9 @@ import pytest
 from gateway.broker import BrokerSecrets
 from gateway.consent import Category, Granularity
 from gateway.history import DeviceKey, HiddenFile, Row, SealedHistory
-from gateway.history.keyring import COST_IN_TESTS
-from gateway.history.varint import varint
-from gateway.history.writer import Batch
+from gateway.history.kept.varint import varint
+from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.recording.writer import Batch
 from tests.broker.conftest import OWN, Broker, Gateway
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE, reading
 

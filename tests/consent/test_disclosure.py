@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.consent import Category, Consent, Disclosure, Granularity, State, disclose
 from gateway.consent.disclosure import QUANTITIES
 from gateway.history import Period, Row
-from gateway.history.profile import ROW_QUANTITIES
+from gateway.history.kept.profile import ROW_QUANTITIES
 from gateway.p1 import MBusReading, Reading, obis
 from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading
 

@@ -15,7 +15,7 @@ from random import Random
 
 from gateway.errors import GatewayError
 from gateway.history import OpenHistory, Period, SealedHistory, settle
-from gateway.history.writer import Batch
+from gateway.history.recording.writer import Batch
 from tests.crash import workload
 from tests.crash.disk import Disk
 from tests.crash.recording import Step, Sync, Told, Write, record

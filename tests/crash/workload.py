@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.history import Retention, SealedHistory, open_keys
-from gateway.history.keyring import COST_IN_TESTS
-from gateway.history.periods import midnight
-from gateway.history.writer import Batch, SealedWriter
+from gateway.history.kept.periods import midnight
+from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.recording.writer import Batch, SealedWriter
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from tests.made_up import PASSWORD, ZONE, local

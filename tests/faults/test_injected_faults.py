@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.history import Period
-from gateway.history.periods import midnight
+from gateway.history.kept.periods import midnight
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS
 from gateway.simulator.faults import FaultyMeter, MeterEvents, Schedule, Wish

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history import OpenHistory, Recorder, Row, SealedHistory
-from gateway.history.writer import Batch
+from gateway.history.recording.writer import Batch
 from gateway.p1 import Reading
 from tests.made_up import NUMBER, PASSWORD, ZONE, reading
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history import OpenHistory, Period, SealedHistory, open_keys
-from gateway.history.keyring import COST_IN_TESTS
+from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.p1 import Reading
 from tests.made_up import NOON, ZONE, reading
 

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
 from gateway.errors import DeviceKeyUnusable, HistoryError, SealBroken, StateUnusable
 from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, HiddenFile, Recorder, SealedHistory
-from gateway.history.keyring import HouseholdKey
-from gateway.history.memory import unpacked
-from gateway.history.seal import DataKey
-from gateway.history.writer import RECORDER_STATE, Batch, SealedWriter
+from gateway.history.keys.keyring import HouseholdKey
+from gateway.history.keys.seal import DataKey
+from gateway.history.recording.memory import unpacked
+from gateway.history.recording.writer import RECORDER_STATE, Batch, SealedWriter
 from tests.history.recording import MINUTE, look, steady
 from tests.made_up import NOON, ZONE
 

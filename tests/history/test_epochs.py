@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.history import DeviceKey, Period, Plausibility, Recorder, Row, SealedHistory, Span
-from gateway.history.export import of_usage
-from gateway.history.keyring import COST_IN_TESTS
-from gateway.history.writer import Batch
+from gateway.history.asking.export import of_usage
+from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.recording.writer import Batch
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, unlocked
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE, local, reading

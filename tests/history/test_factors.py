@@ -20,9 +20,10 @@ from gateway.errors import (
     PasswordTooShort,
     StateUnusable,
 )
-from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Meter, Period, SealedHistory, keyring
-from gateway.history.keyring import COST_IN_TESTS, HouseholdSeal, WrappedHousehold
-from gateway.history.store import Store
+from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Meter, Period, SealedHistory
+from gateway.history.disk.store import Store
+from gateway.history.keys import keyring
+from gateway.history.keys.keyring import COST_IN_TESTS, HouseholdSeal, WrappedHousehold
 from tests.history.recording import record, steady, unlocked
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE
 

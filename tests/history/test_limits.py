@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.history import limits
-from gateway.history.plausibility import _LITTLE
-from gateway.history.profile import REGISTERS
+from gateway.history.kept import limits
+from gateway.history.kept.profile import REGISTERS
+from gateway.history.recording.plausibility import _LITTLE
 
 HOUR, DAY, YEAR = 3600, 86_400, 31_536_000
 IMPORT, GAS, WATER, HEAT, SUBMETER = (

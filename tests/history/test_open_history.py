@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.history import Meter, OpenHistory, Period, SealedHistory, Usage
-from gateway.history.periods import midnight
-from gateway.history.profile import Row
-from gateway.history.usage import between
+from gateway.history.asking.usage import between
+from gateway.history.kept.periods import midnight
+from gateway.history.kept.profile import Row
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, record, steady, unlocked
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, ZONE, local, reading

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import GatewayError, ImplausibleReading, RegistersBeganAnew
 from gateway.history import Judged, Plausibility
-from gateway.history.plausibility import CONFIRMATIONS
+from gateway.history.recording.plausibility import CONFIRMATIONS
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, reading, utc

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.history import Period, Row, periods, profile
-from gateway.history.profile import KEPT_QUANTITIES, ROW_QUANTITIES, row_bytes
-from gateway.history.seal import DataKey
-from gateway.history.varint import varint, varints
+from gateway.history import Period, Row
+from gateway.history.kept import periods, profile
+from gateway.history.kept.profile import KEPT_QUANTITIES, ROW_QUANTITIES, row_bytes
+from gateway.history.kept.varint import varint, varints
+from gateway.history.keys.seal import DataKey
 from gateway.p1 import obis
 from gateway.p1.obis import MBUS_REGISTERS
 from tests.made_up import NOON, NUMBER, ZONE

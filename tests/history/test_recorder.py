@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.history import Meter, Period, Recorder, Row
-from gateway.history.writer import Batch
+from gateway.history.recording.writer import Batch
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, rows_of, steady
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, ZONE, local, reading, utc

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import TariffsUnusable
 from gateway.history import GatewayKeys, HiddenFile, OpenHistory, SealedHistory, Span, TariffBook, Usage
-from gateway.history.tariffs import cost, joined, parse
+from gateway.history.asking.tariffs import cost, joined, parse
 from tests.history.recording import record, steady, unlocked
 from tests.made_up import ZONE, local
 

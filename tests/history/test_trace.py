@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.history import trace
-from gateway.history.seal import DataKey
-from gateway.history.trace import BLOCK_SIZES, COLUMNS, Block, Sample, block_size
+from gateway.history.kept import trace
+from gateway.history.kept.trace import BLOCK_SIZES, COLUMNS, Block, Sample, block_size
+from gateway.history.keys.seal import DataKey
 from tests.history.noise import noisy_quarter
 
 START = 1_781_092_800  # on a quarter

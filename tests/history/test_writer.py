@@ -14,9 +14,9 @@ import pytest
 
 from gateway.errors import HistoryError
 from gateway.history import GatewayKeys, HiddenFile, Period, SealedHistory, WriterThread
-from gateway.history.anchor import Anchor
-from gateway.history.store import Store
-from gateway.history.writer import Batch, SealedWriter
+from gateway.history.disk.anchor import Anchor
+from gateway.history.disk.store import Store
+from gateway.history.recording.writer import Batch, SealedWriter
 from tests.history.recording import MINUTE, look, steady, unlocked
 from tests.made_up import NOON
 

@@ -24,8 +24,8 @@ from gateway.consent import (
 )
 from gateway.errors import BrokerUnavailable
 from gateway.history import DeviceKey, SealedHistory
-from gateway.history.keyring import COST_IN_TESTS
-from gateway.history.writer import Batch
+from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.recording.writer import Batch
 from gateway.live import Live
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.reading import SIMULATOR_MODEL

@@ -13,9 +13,8 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.errors import CannotUnlock, KeysExchanged, SealBroken, StateUnusable
-from gateway.history import keyring
-from gateway.history.anchor import Anchor, Anchored, older_copy
-from gateway.history.chain import (
+from gateway.history.disk.anchor import Anchor, Anchored, older_copy
+from gateway.history.disk.chain import (
     UNKNOWN,
     Head,
     Tally,
@@ -24,12 +23,13 @@ from gateway.history.chain import (
     is_genuine,
     is_removal_genuine,
 )
-from gateway.history.keyring import HouseholdKey
-from gateway.history.records import DataKeyRecord
-from gateway.history.root_keys import GatewayKeys
-from gateway.history.seal import DataKey, cipher_of
-from gateway.history.store import Store
-from gateway.history.writer import DATA_KEY_PURPOSE, HEAD_STATE, Meter
+from gateway.history.disk.records import DataKeyRecord
+from gateway.history.disk.store import Store
+from gateway.history.keys import keyring
+from gateway.history.keys.keyring import HouseholdKey
+from gateway.history.keys.root_keys import GatewayKeys
+from gateway.history.keys.seal import DataKey, cipher_of
+from gateway.history.recording.writer import DATA_KEY_PURPOSE, HEAD_STATE, Meter
 
 Progress = Callable[[int, int], None]
 _NEWS_EVERY = 1000

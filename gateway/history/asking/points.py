@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.history.trace import Minute, Sample
+from gateway.history.kept.trace import Minute, Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.history.periods import Period, period_start
-from gateway.history.plausibility import Plausibility
-from gateway.history.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
-from gateway.history.trace import COLUMNS, Sample, block_size
-from gateway.history.writer import Batch, Meter, TraceQuarter
+from gateway.history.kept.periods import Period, period_start
+from gateway.history.kept.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
+from gateway.history.kept.trace import COLUMNS, Sample, block_size
+from gateway.history.recording.plausibility import Plausibility
+from gateway.history.recording.writer import Batch, Meter, TraceQuarter
 from gateway.p1 import Reading
 from gateway.p1.obis import MBUS_REGISTERS
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median_low
 
-from gateway.history.columns import COLUMNS, compressed, decompressed
-from gateway.history.varint import varint, varints
+from gateway.history.kept.columns import COLUMNS, compressed, decompressed
+from gateway.history.kept.varint import varint, varints
 
 __all__ = ["BLOCK_SIZES", "COLUMNS", "Block", "Minute", "Sample", "block_size", "decode", "encode", "minutes"]
 

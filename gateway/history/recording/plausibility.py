@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from gateway.errors import GatewayError, ImplausibleReading, RegistersBeganAnew
-from gateway.history import limits
-from gateway.history.limits import Limit
-from gateway.history.profile import EXPORT_REGISTERS, IMPORT_REGISTERS
+from gateway.history.kept import limits
+from gateway.history.kept.limits import Limit
+from gateway.history.kept.profile import EXPORT_REGISTERS, IMPORT_REGISTERS
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.obis import MBUS_REGISTERS
 

@@ -16,20 +16,21 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.errors import CannotUnlock, SealBroken
-from gateway.history import periods, points, profile, tariffs, trace, usage
-from gateway.history.chain import is_genuine
-from gateway.history.keyring import HouseholdKey
-from gateway.history.periods import Period, Span, midnight
-from gateway.history.points import Point
-from gateway.history.profile import Row
-from gateway.history.records import Sealed
-from gateway.history.root_keys import GatewayKeys
-from gateway.history.seal import DataKey, cipher_of
-from gateway.history.store import Store
-from gateway.history.tariffs import Contract, Cost
-from gateway.history.trace import Block
-from gateway.history.usage import Comparison, Usage
-from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter
+from gateway.history.asking import points, tariffs, usage
+from gateway.history.asking.points import Point
+from gateway.history.asking.tariffs import Contract, Cost
+from gateway.history.asking.usage import Comparison, Usage
+from gateway.history.disk.chain import is_genuine
+from gateway.history.disk.records import Sealed
+from gateway.history.disk.store import Store
+from gateway.history.kept import periods, profile, trace
+from gateway.history.kept.periods import Period, Span, midnight
+from gateway.history.kept.profile import Row
+from gateway.history.kept.trace import Block
+from gateway.history.keys.keyring import HouseholdKey
+from gateway.history.keys.root_keys import GatewayKeys
+from gateway.history.keys.seal import DataKey, cipher_of
+from gateway.history.recording.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter
 
 
 class OpenHistory:

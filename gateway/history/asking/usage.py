@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from gateway.history import profile
-from gateway.history.profile import Row
+from gateway.history.kept import profile
+from gateway.history.kept.profile import Row
 
 Pieces = Callable[[Row, Row], dict[str, int]]
 """What was used between two rows if the registers began anew in between: all but where they did."""

@@ -7,8 +7,8 @@ is overwritten (secure_delete), and its pages can be given back (auto_vacuum).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import date
 from importlib.resources import files
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from gateway.errors import HistoryError
-from gateway.history.keyring import PasswordCost, WrappedHousehold
-from gateway.history.records import DataKeyRecord, FirstKept, KeyPlace, Mark, Sealed
+from gateway.history.disk.records import DataKeyRecord, FirstKept, KeyPlace, Mark, Sealed
+from gateway.history.keys.keyring import PasswordCost, WrappedHousehold
 
 SCHEMA_VERSION = 2
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -99,7 +99,7 @@ class Store:
         if found > version:
             raise HistoryError("the history was written by a newer version of the gateway")
         if found == 0:
-            self._step(files("gateway.history").joinpath("schema.sql").read_text(), version)
+            self._step(files("gateway.history.disk").joinpath("schema.sql").read_text(), version)
             return
         for step in range(found, version):
             if step not in migrations:
@@ -374,24 +374,8 @@ class Store:
         """Write all there is at this moment into an empty file, without free pages."""
         self._db.execute("VACUUM INTO ?", (str(path),))
 
-    def take_readable(
-        self,
-        source: Path,
-        readable: Callable[[sqlite3.Connection, str], Iterable[Sequence[Any]]],
-        tables: Sequence[str] = TABLES,
-    ) -> tuple[int, bool]:
-        """Take what is readable of another database; how many rows and blocks, and whether an owner's keys.
-
-        `readable` gives the rows of a table that can be read. What is here already stays.
-        """
-        uri = f"{source.resolve().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as database, self.transaction():
-            for table in tables:
-                for row in readable(database, table):
-                    self._put_as_it_is(table, row)
-        return self.count_sealed(), self.household() is not None
-
-    def _put_as_it_is(self, table: str, row: Sequence[Any]) -> None:
+    def put_as_it_is(self, table: str, row: Sequence[Any]) -> None:
+        """Add a row as another database had it; what is here already stays."""
         places = ", ".join("?" * len(row))
         with suppress(sqlite3.IntegrityError):  # a damaged row may hold what the schema forbids
             self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)  # noqa: S608 - our names

@@ -17,8 +17,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.errors import TariffsUnusable
-from gateway.history.hidden_file import HiddenFile
-from gateway.history.usage import Usage
+from gateway.history.asking.usage import Usage
+from gateway.history.keys.hidden_file import HiddenFile
 
 # What a price is for: the register, and how many of its base units make the unit that is priced.
 PRICED: Mapping[str, tuple[str, int]] = {

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from gateway.history.varint import varint, varints
+from gateway.history.kept.varint import varint, varints
 
 PHASES = ("l1", "l2", "l3")
 # The order is the format on disk.

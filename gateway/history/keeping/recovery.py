@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.errors import CannotUnlock, DeviceKeyUnusable, HistoryError, NotClaimed
-from gateway.history import keyring
-from gateway.history.key_files import SecretFile, device_key_path, is_credential
-from gateway.history.keyring import HouseholdKey, PasswordCost, WrappedHousehold
-from gateway.history.renewal import authenticate_anew
-from gateway.history.root_keys import Authenticator, DeviceKey, GatewayKeys, GatewaySecret
-from gateway.history.store import Store
-from gateway.history.writer import METERS_PURPOSE
+from gateway.history.disk.key_files import SecretFile, device_key_path, is_credential
+from gateway.history.disk.store import Store
+from gateway.history.keeping.renewal import authenticate_anew
+from gateway.history.keys import keyring
+from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
+from gateway.history.keys.root_keys import Authenticator, DeviceKey, GatewayKeys, GatewaySecret
+from gateway.history.recording.writer import METERS_PURPOSE
 
 
 def recover(

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from gateway.history import periods
-from gateway.history.open_history import OpenHistory
-from gateway.history.periods import Period, Span
-from gateway.history.trace import COLUMNS
-from gateway.history.usage import Usage
+from gateway.history.asking.open_history import OpenHistory
+from gateway.history.asking.usage import Usage
+from gateway.history.kept import periods
+from gateway.history.kept.periods import Period, Span
+from gateway.history.kept.trace import COLUMNS
 
 Value = str | float | int | bool | None
 Record = Sequence[Value]

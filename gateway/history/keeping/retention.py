@@ -13,10 +13,10 @@ from datetime import date, timedelta
 from typing import Any, Self
 
 from gateway.errors import RetentionRefused
-from gateway.history.chain import kept_from, trace_removed
-from gateway.history.hidden_file import HiddenFile
-from gateway.history.records import FirstKept, KeyPlace
-from gateway.history.writer import SealedWriter
+from gateway.history.disk.chain import kept_from, trace_removed
+from gateway.history.disk.records import FirstKept, KeyPlace
+from gateway.history.keys.hidden_file import HiddenFile
+from gateway.history.recording.writer import SealedWriter
 
 LONGEST_DAYS, LONGEST_MONTHS = 3660, 120
 LEAST_MB = 16

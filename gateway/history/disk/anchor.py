@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from gateway.errors import OlderCopy, StateUnusable
-from gateway.history.hidden_file import HiddenFile
-from gateway.history.store import Store
+from gateway.history.disk.store import Store
+from gateway.history.keys.hidden_file import HiddenFile
 
 ANCHOR_NAME = "newest-data-keys"
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.history.records import DataKeyRecord, FirstKept, Mark
-from gateway.history.root_keys import Authenticator, joined
+from gateway.history.disk.records import DataKeyRecord, FirstKept, Mark
+from gateway.history.keys.root_keys import Authenticator, joined
 
 _NOTHING = bytes(32)
 

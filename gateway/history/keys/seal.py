@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gateway.errors import SealBroken
-from gateway.history.root_keys import joined
+from gateway.history.keys.root_keys import joined
 
 _FORMAT = b"p1-gateway/1/sealed"
 CIPHER_NAME = "CHACHA20_POLY1305"

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from gateway.history import limits
-from gateway.history.periods import Period, next_start, period_start
-from gateway.history.varint import varint, varints
+from gateway.history.kept import limits
+from gateway.history.kept.periods import Period, next_start, period_start
+from gateway.history.kept.varint import varint, varints
 from gateway.p1 import MBusReading, obis
 from gateway.p1.reading import MonthDemand
 

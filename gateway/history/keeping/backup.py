@@ -18,15 +18,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.errors import AlreadyClaimed, BackupDamaged, BackupFailed, HistoryError, StateUnusable
-from gateway.history import keyring
-from gateway.history.anchor import ANCHOR_NAME, Anchor
-from gateway.history.hidden_file import HiddenFile
-from gateway.history.key_files import SECRET_NAME, SecretFile, device_key_path, is_credential
-from gateway.history.keyring import PasswordCost
-from gateway.history.recovery import take_over
-from gateway.history.root_keys import DeviceKey, GatewaySecret
-from gateway.history.store import Store
-from gateway.history.whole_file import sync_folder
+from gateway.history.disk.anchor import ANCHOR_NAME, Anchor
+from gateway.history.disk.key_files import SECRET_NAME, SecretFile, device_key_path, is_credential
+from gateway.history.disk.store import Store
+from gateway.history.keeping.recovery import take_over
+from gateway.history.keys import keyring
+from gateway.history.keys.hidden_file import HiddenFile
+from gateway.history.keys.keyring import PasswordCost
+from gateway.history.keys.root_keys import DeviceKey, GatewaySecret
+from gateway.history.keys.whole_file import sync_folder
 
 SUFFIX = ".p1-backup"
 _NAMED = "%Y-%m-%d-%H%M%S"

@@ -22,8 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import CannotUnlock, HistoryError
-from gateway.history import keyring
-from gateway.history.chain import (
+from gateway.history.disk.chain import (
     authenticated,
     is_first_genuine,
     is_genuine,
@@ -31,15 +30,22 @@ from gateway.history.chain import (
     kept_from,
     trace_removed,
 )
-from gateway.history.key_files import SecretFile, next_path, take_next
-from gateway.history.keyring import HouseholdKey, HouseholdSeal, NewHousehold, PasswordCost, WrappedHousehold
-from gateway.history.records import DataKeyRecord
-from gateway.history.root_keys import Authenticator, DeviceKey, GatewayKeys
-from gateway.history.seal import cipher_of
-from gateway.history.store import Store
-from gateway.history.suites import SUITE_NAME
-from gateway.history.whole_file import write_whole
-from gateway.history.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, SealedWriter, meters_of
+from gateway.history.disk.key_files import SecretFile, next_path, take_next
+from gateway.history.disk.records import DataKeyRecord
+from gateway.history.disk.store import Store
+from gateway.history.keys import keyring
+from gateway.history.keys.keyring import (
+    HouseholdKey,
+    HouseholdSeal,
+    NewHousehold,
+    PasswordCost,
+    WrappedHousehold,
+)
+from gateway.history.keys.root_keys import Authenticator, DeviceKey, GatewayKeys
+from gateway.history.keys.seal import cipher_of
+from gateway.history.keys.suites import SUITE_NAME
+from gateway.history.keys.whole_file import write_whole
+from gateway.history.recording.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, SealedWriter, meters_of
 
 Progress = Callable[[int, int], None]
 """Hears how much is done, and of how much."""

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from gateway.errors import CannotUnlock, KeysExchanged, PasswordTooShort
-from gateway.history.root_keys import (
+from gateway.history.keys.root_keys import (
     KEY_BYTES,
     LABEL,
     Authenticator,
@@ -33,7 +33,7 @@ from gateway.history.root_keys import (
     joined,
     meter_number,
 )
-from gateway.history.suites import SUITE_NAME, suite
+from gateway.history.keys.suites import SUITE_NAME, suite
 
 _NONCE_BYTES = 12
 _SALT_BYTES = 16

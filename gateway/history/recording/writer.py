@@ -21,17 +21,18 @@ from datetime import date
 from typing import Any, TypeVar
 
 from gateway.errors import HistoryError, NotClaimed
-from gateway.history import keyring, profile, trace
-from gateway.history.anchor import Anchor
-from gateway.history.chain import UNKNOWN, Head, authenticated, heads_json, heads_of
-from gateway.history.keyring import HouseholdSeal
-from gateway.history.memory import packed
-from gateway.history.profile import Row
-from gateway.history.records import DataKeyRecord, Mark
-from gateway.history.root_keys import HIDING_BYTES, Authenticator, DeviceKey, GatewayKeys
-from gateway.history.seal import CIPHER_NAME, TAG_BYTES, DataKey
-from gateway.history.store import Store
-from gateway.history.trace import Sample
+from gateway.history.disk.anchor import Anchor
+from gateway.history.disk.chain import UNKNOWN, Head, authenticated, heads_json, heads_of
+from gateway.history.disk.records import DataKeyRecord, Mark
+from gateway.history.disk.store import Store
+from gateway.history.kept import profile, trace
+from gateway.history.kept.profile import Row
+from gateway.history.kept.trace import Sample
+from gateway.history.keys import keyring
+from gateway.history.keys.keyring import HouseholdSeal
+from gateway.history.keys.root_keys import HIDING_BYTES, Authenticator, DeviceKey, GatewayKeys
+from gateway.history.keys.seal import CIPHER_NAME, TAG_BYTES, DataKey
+from gateway.history.recording.memory import packed
 
 METERS_PURPOSE = "meters record"
 DATA_KEY_PURPOSE = "data key"

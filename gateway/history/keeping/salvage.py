@@ -7,15 +7,15 @@ newest backup has them, too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from gateway.errors import HistoryError
-from gateway.history.store import Store
-from gateway.history.whole_file import sync_folder
+from gateway.history.disk.store import TABLES, Store
+from gateway.history.keys.whole_file import sync_folder
 
 _WITHOUT_ID = ("meters_record", "first_kept")
 _AT_ONCE = 200
@@ -57,9 +57,10 @@ def salvage(history: Path, at: datetime, keys_from: Path | None = None) -> Salva
         for beside in ("", "-wal", "-shm"):
             Path(f"{made}{beside}").unlink(missing_ok=True)
         with Store.open(made) as store:
-            rows, has_owner = store.take_readable(history, _readable)
-            if not has_owner and keys_from is not None:
-                _, has_owner = store.take_readable(keys_from, _readable, ("household", "meters_record"))
+            _take(store, history, TABLES)
+            if store.household() is None and keys_from is not None:
+                _take(store, keys_from, ("household", "meters_record"))
+            rows, has_owner = store.count_sealed(), store.household() is not None
         for beside in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 Path(f"{history}{beside}").replace(f"{aside}{beside}")
@@ -69,6 +70,15 @@ def salvage(history: Path, at: datetime, keys_from: Path | None = None) -> Salva
     except (OSError, sqlite3.Error) as error:
         raise HistoryError(f"the damaged history {history} cannot be set aside: {error}") from None
     return Salvaged(aside, rows, has_owner)
+
+
+def _take(store: Store, source: Path, tables: Sequence[str]) -> None:
+    """Take what is readable of another database."""
+    uri = f"{source.resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as database, store.transaction():
+        for table in tables:
+            for row in _readable(database, table):
+                store.put_as_it_is(table, row)
 
 
 def _readable(database: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
