@@ -63,7 +63,7 @@ def whole_day(folder: Path, meter: SimulatedMeter) -> None:
         until(lambda: gateway.status()["broker"] == "connected")
         names = (given["username"], given["password"], given["topic"])
         with closing(Recipient(gateway.broker_port, *names, folder)) as recipient:
-            before = _cpu_s(process_id)
+            before, written = _cpu_s(process_id), _written(process_id)
             for first in range(0, DAY, CHUNK):
                 began = time.monotonic()
                 line.send(
@@ -73,7 +73,7 @@ def whole_day(folder: Path, meter: SimulatedMeter) -> None:
             until(
                 lambda: gateway.status()["telegrams"] == DAY and not gateway.status()["history_waiting"], 60
             )
-            spent = _cpu_s(process_id) - before
+            spent, written = _cpu_s(process_id) - before, _written(process_id) - written
             time.sleep(1)
             received = len(recipient.messages)
         dropped = gateway.status()["history_dropped"]
@@ -82,6 +82,7 @@ def whole_day(folder: Path, meter: SimulatedMeter) -> None:
         f"the whole way: {spent / DAY * 1e6:.0f} µs of CPU a telegram, decoded, sealed and published"
         f" ({DAY} telegrams, {received} messages received, {dropped} batches dropped)"
     )
+    print(f"written by the whole process, the outbox too: {written / 1e6:.1f} MB in that day")
 
 
 def resident(folder: Path) -> None:
@@ -119,6 +120,12 @@ def _simulator(*options: str) -> Iterator[None]:
     finally:
         started.terminate()
         started.wait(20)
+
+
+def _written(process_id: int) -> int:
+    """How many bytes a process has written to disks so far."""
+    lines = Path(f"/proc/{process_id}/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("write_bytes")).split()[1])
 
 
 def _cpu_s(process_id: int) -> float:

@@ -184,6 +184,20 @@ def test_what_is_wrong_shows_well(tmp_path: Path, visit: Begin, looks: Looks) ->
         window.context.close()
 
 
+@pytest.mark.parametrize("looks", LOOKS)
+def test_renewed_keys_show_well(tmp_path: Path, visit: Begin, looks: Looks) -> None:
+    home = Home(tmp_path)
+    home.history.claim(PASSWORD)
+    home.clock.go(seconds=(home.history.renewed_at() or 0) - home.clock().timestamp(), days=366)
+    home.show(reading(home.clock()))
+    with served(home) as address:
+        window = visit(address, looks)
+        window.sign_in()
+        window.look("renewed")
+        window.press()
+        window.context.close()
+
+
 def test_now_follows_the_meter_by_itself(tmp_path: Path, visit: Begin) -> None:
     home = Home(tmp_path)
     home.history.claim(PASSWORD)
