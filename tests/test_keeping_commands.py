@@ -58,21 +58,22 @@ def test_a_backup_made_while_it_runs_is_restored_on_another_gateway(
         before = here.unlock(meter.number).usage(Period.QUARTER, START, START + timedelta(minutes=30))
     (tmp_path / "there").mkdir()
     with closing(RunningGateway(tmp_path / "there", line.address)) as there:
-        options = ("--number", meter.number, "--code-file", str(tmp_path / "code"))
+        options = ("--code-file", str(tmp_path / "code"))
+        number = f"{meter.number}\n"
         passwords = ("--new-password-file", str(tmp_path / "password"))
         damaged = stick / "2026-01-01-000000.p1-backup"
         damaged.write_bytes(Path(made["file"]).read_bytes()[:-9])
-        refused = there.command("history", "restore", str(damaged), *options, *passwords)
+        refused = there.command("history", "restore", str(damaged), *options, *passwords, stdin=number)
         assert refused.returncode == 1
         assert "is not a whole backup" in refused.stderr
-        answer = there.command("history", "restore", made["file"], *options, *passwords)
+        answer = there.command("history", "restore", made["file"], *options, *passwords, stdin=number)
         assert answer.returncode == 0, answer.stderr
         assert meter.number not in answer.stdout + answer.stderr
         there.reopen()
         opened = there.unlock(meter.number, LATER)
         assert opened.usage(Period.QUARTER, START, START + timedelta(minutes=30)) == before
         assert there.command("history", "verify").returncode == 0
-        again = there.command("history", "restore", made["file"], *options, *passwords)
+        again = there.command("history", "restore", made["file"], *options, *passwords, stdin=number)
         assert "already has an owner" in again.stderr
 
 
@@ -112,5 +113,5 @@ def test_erased_the_gateway_has_no_owner_and_nothing_is_left(
         erased = gateway.command("history", "erase", stdin="erase\n")
         assert erased.returncode == 0, erased.stderr
         left = [found.name for found in gateway.config.history.data_dir.iterdir()]
-        assert sorted(left) in ([], ["broker"], ["broker", "lock"], ["lock"])
+        assert left == ["lock"]
         assert not gateway.config.history.device_key.exists()

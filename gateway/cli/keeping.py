@@ -108,22 +108,18 @@ def back_up(folder: Path | None, keep: int | None, config_path: Path | None, as_
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--number", help="The electricity meter's number, as on its front. Asked for if it is not given."
-)
 @click.option("--code-file", type=click.File(), help="Read the recovery code from there.")
 @new_password_file_option
 @config_option
 def restore(
     file: Path,
-    number: str | None,
     code_file: TextIO | None,
     new_password_file: TextIO | None,
     config_path: Path | None,
 ) -> None:
     """Make a backup the history of this gateway, which has none yet. The gateway must not run."""
     settings = configured(config_path)
-    number = number or str(click.prompt("Meter number, as on the front of the meter", err=True))
+    number = str(click.prompt("Meter number, as on the front of the meter", err=True))
     code = asked_secret(code_file, "Recovery code")
     if new_password_file is not None:
         password = asked_secret(new_password_file, "New password")
@@ -165,7 +161,7 @@ def erase(yes: bool, config_path: Path | None) -> None:
     if not gone:
         click.echo(
             "The device key is given by systemd and was not touched: replace the file that its unit names, as"
-            " root. Recipients that still have a login at the broker get nothing any more."
+            " root."
         )
 
 

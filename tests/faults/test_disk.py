@@ -191,6 +191,18 @@ def test_on_a_read_only_disk_it_does_not_start_and_says_why(card: Card, line: Fe
     assert "Traceback" not in started.stderr
 
 
+class SlowCard:
+    """Each commit takes `seconds`."""
+
+    def __init__(self, store: Store) -> None:
+        self.seconds = 0.3
+        store._db.set_trace_callback(self._traced)
+
+    def _traced(self, statement: str) -> None:
+        if statement == "COMMIT":
+            time.sleep(self.seconds)
+
+
 def test_a_card_that_takes_seconds_for_each_write_never_keeps_the_port_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +212,7 @@ def test_a_card_that_takes_seconds_for_each_write_never_keeps_the_port_waiting(
     history.claim(PASSWORD)
     faults: list[str] = []
     writing = history.writer_thread(lambda fault: faults.append(str(fault)))
-    _make_slow(writing._writer.store, 0.3)
+    card = SlowCard(writing._writer.store)
     history.start(writing)
     recorder = history.recorder(writing.submit, MINUTE)
     longest = 0.0
@@ -211,16 +223,11 @@ def test_a_card_that_takes_seconds_for_each_write_never_keeps_the_port_waiting(
     assert longest < 0.25  # no reading waited for a write
     assert writing.dropped > 0  # 1,200 batches do not fit the queue: they are counted and said
     assert "the disk is too slow or full" in faults[0]
-    _make_slow(writing._writer.store, 0)
+    card.seconds = 0.0
     writing.drain()
     writing.stop()
     assert history.verify().findings == ()
     assert unlocked(history).meters
-
-
-def _make_slow(store: Store, seconds: float) -> None:
-    database = store._db
-    database.set_trace_callback(lambda statement: time.sleep(seconds) if statement == "COMMIT" else None)
 
 
 def test_batches_that_were_given_up_leave_what_is_stored_whole(tmp_path: Path) -> None:

@@ -55,8 +55,10 @@ def test_the_folder_is_empty_and_the_gateway_can_be_claimed_anew(
     HiddenFile(path.parent / "hidden" / "disclosures", keys.secret).save(b"who was sent what")
     (path.parent / "ledger.jsonl").write_text("a consent\n")
     (path.parent / "broker").mkdir()
+    (path.parent / "broker" / "dynamic-security.json").write_text("the recipients' logins")
+    (path.parent / "lock").touch()
     erase(path.parent, path, key_path)
-    assert [found.name for found in path.parent.iterdir()] == ["broker"]
+    assert [found.name for found in path.parent.iterdir()] == ["lock"]
     assert not key_path.exists()
     anew = sealed_history(path, key_path)
     assert not anew.claimed

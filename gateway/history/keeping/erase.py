@@ -17,8 +17,7 @@ from gateway.history.disk.store import Store
 from gateway.history.keys.root_keys import KEY_BYTES
 from gateway.history.keys.whole_file import sync_folder
 
-# What belongs to the machine and not to the household, or is open while this runs.
-_STAYS = ("lock", "broker")
+_LOCK = "lock"  # it is held while this runs
 
 
 def erase(folder: Path, history: Path, device_key: Path) -> bool:
@@ -32,7 +31,7 @@ def erase(folder: Path, history: Path, device_key: Path) -> bool:
             _overwrite(folder / name)
         erased = _erase_device_key(device_key)
         for found in folder.iterdir():
-            if found.name in _STAYS:
+            if found.name == _LOCK:
                 continue
             if found.is_dir() and not found.is_symlink():
                 shutil.rmtree(found)
