@@ -278,7 +278,7 @@ def test_a_removal_in_the_retentions_name_is_told_from_its_own(
     assert report.findings == ()
     assert sorted(report.removed) == [
         "everything before 2026-06-11, meter 1: removed by the retention on 2026-06-11",
-        "the trace of 2026-06-11, meter 1: removed by the retention on 2026-06-11",
+        "the trace of 2026-06-11, meter 1: removed by the retention, last on 2026-06-11",
     ]
 
 

@@ -95,7 +95,8 @@ def test_a_check_finds_the_history_whole_and_names_what_the_retention_removed(hi
     report = history.verify()
     assert report.findings == ()
     assert any("everything before 2026-02-01" in told for told in report.removed)
-    assert any("the trace of 2026-02-18" in told for told in report.removed)
+    assert any("the trace of 2026-02-01 to 2026-02-18" in told for told in report.removed)
+    assert len(report.removed) == 4  # two sentences for each of two meters
     assert history.verify_content(NUMBER, "correct horse battery").findings == ()
     record(history, days_of(2, first=date(2026, 4, 1)), flush_interval=DAY)
     assert history.verify().findings == ()

@@ -95,8 +95,16 @@ def _head(fields: list[Any]) -> Head:
 
 def authenticated(record: DataKeyRecord, authenticator: Authenticator) -> DataKeyRecord:
     """The record with the mac that this gateway gives it."""
+    return replace(record, mac=_mac(record, authenticator))
+
+
+def is_genuine(record: DataKeyRecord, authenticator: Authenticator) -> bool:
+    return hmac.compare_digest(record.mac, _mac(record, authenticator))
+
+
+def _mac(record: DataKeyRecord, authenticator: Authenticator) -> bytes:
     numbers = (record.id, record.day, record.previous_id, record.previous_rows, record.previous_blocks)
-    mac = authenticator.mac(
+    return authenticator.mac(
         b"data key",
         *(str(number).encode() for number in numbers),
         record.meter_tag,
@@ -105,11 +113,6 @@ def authenticated(record: DataKeyRecord, authenticator: Authenticator) -> DataKe
         record.previous_rows_digest,
         record.previous_blocks_digest,
     )
-    return replace(record, mac=mac)
-
-
-def is_genuine(record: DataKeyRecord, authenticator: Authenticator) -> bool:
-    return hmac.compare_digest(record.mac, authenticated(record, authenticator).mac)
 
 
 def trace_removed(record: DataKeyRecord, removed_at: int, authenticator: Authenticator) -> DataKeyRecord:

@@ -148,6 +148,7 @@ class _Walk:
         self.heads: dict[bytes, Head] = {}
         self.findings: list[str] = []
         self.removed: list[str] = []
+        self._traceless: list[tuple[date, date]] = []  # of the present meter: a day, and when its trace went
         hidden = store.state(HEAD_STATE)
         try:
             self.heads = {} if hidden is None else heads_of(keys.secret.reveal(HEAD_STATE, hidden))
@@ -160,6 +161,7 @@ class _Walk:
             self.findings.append(f"everything{label}: removed, and not by the retention")
         by_id = {record.id: record for record in records}
         last: DataKeyRecord | None = None
+        self._traceless.clear()
         for record in records:
             self._note_removal(record, label)
             if not is_genuine(record, self._authenticator):
@@ -173,6 +175,8 @@ class _Walk:
             else:
                 self._begin(record, last, label)
             last = record
+        if self._traceless:
+            self.removed.append(_traces_removed(self._traceless, label))
         if last is not None:
             self._end(last, tag, label)
 
@@ -230,7 +234,7 @@ class _Walk:
         if is_removal_genuine(record, self._authenticator) and record.trace_removed_at is not None:
             on = datetime.fromtimestamp(record.trace_removed_at, UTC).date()
             day = date.fromordinal(record.day)
-            self.removed.append(f"the trace of {day}{label}: removed by the retention on {on}")
+            self._traceless.append((day, on))
         else:
             self._find(record.day, label, "its trace was removed, and the retention's note of it was forged")
 
@@ -249,6 +253,12 @@ class _Walk:
 
     def _find(self, day: int, label: str, sentence: str) -> None:
         self.findings.append(f"{date.fromordinal(day)}{label}: {sentence}")
+
+
+def _traces_removed(days: Sequence[tuple[date, date]], label: str) -> str:
+    first, last = min(days)[0], max(days)[0]
+    stretch = f"{first}" if first == last else f"{first} to {last}"
+    return f"the trace of {stretch}{label}: removed by the retention, last on {max(on for _, on in days)}"
 
 
 def content(
