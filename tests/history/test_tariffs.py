@@ -108,7 +108,7 @@ def test_a_month_is_priced_by_the_contract_of_each_of_its_days(opened: OpenHisto
     assert june.total + july.total == sum(day.total for day in days)
     hours = opened.costs(Span.HOUR, local("2026-07-01 00:00"), local("2026-07-02 00:00"), parse(TWO))
     assert sum((hour.total for hour in hours), Decimal(0)).quantize(Decimal("1e-12")) == days[3].total
-    assert june.missing  # gas has a price, and there is no gas meter
+    assert not june.missing  # gas has a price, but there is no gas meter; nothing is fed back
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,9 @@ class OpenHistory:
     def costs(self, span: Span, first: datetime, last: datetime, contracts: Sequence[Contract]) -> list[Cost]:
         """What each period from `first` to `last` cost: priced by the day, or by what is shorter."""
         within_day = span in (Span.QUARTER, Span.HOUR)
+        has = self.registers_used(first, last)
         parts = [
-            tariffs.cost(part, contracts, self.zone, self._share_of_day(part) if within_day else None)
+            tariffs.cost(part, contracts, self.zone, has, self._share_of_day(part) if within_day else None)
             for part in self.usage(span if within_day else Span.DAY, first, last)
         ]
         if within_day or span is Span.DAY:

@@ -8,7 +8,7 @@ are not covered, nor is what a supplier nets over a year.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.errors import TariffsUnusable
 from gateway.history.asking.usage import Usage
+from gateway.history.kept.profile import EXPORT_REGISTERS, IMPORT_REGISTERS
 from gateway.history.keys.hidden_file import HiddenFile
 
 # What a price is for: the register, and how many of its base units make the unit that is priced.
@@ -33,6 +34,7 @@ PRICED: Mapping[str, tuple[str, int]] = {
     "heat.gj": ("heat_kj", 1_000_000),
     "cooling.gj": ("cooling_kj", 1_000_000),
 }
+_ALL_PRICED = tuple(register for register, _ in PRICED.values())
 _FIXED = ("fixed_per_day", "fixed_per_month")
 _LONGEST_NAME = 80
 
@@ -148,9 +150,17 @@ def _amount(name: str, what: str, value: object) -> Decimal:
 
 
 def cost(
-    usage: Usage, contracts: Iterable[Contract], zone: ZoneInfo, share_of_day: Decimal | None = None
+    usage: Usage,
+    contracts: Iterable[Contract],
+    zone: ZoneInfo,
+    registers: Collection[str] = _ALL_PRICED,
+    share_of_day: Decimal | None = None,
 ) -> Cost:
-    """The cost of a period within one local day; `share_of_day` of the fixed cost is its (None: all)."""
+    """The cost of a period within one local day.
+
+    `registers` are those that the home has: a price for another one is no loss. `share_of_day` of the fixed
+    cost belongs to the period; None: all of it.
+    """
     day = usage.starts_at.astimezone(zone).date()
     contract = next((contract for contract in contracts if contract.holds(day)), None)
     if contract is None:
@@ -160,14 +170,18 @@ def cost(
     for name, price in contract.prices.items():
         register, units = PRICED[name]
         amount = _measured(usage, register)
-        if amount is None:
-            missing.add(register)
-        else:
+        if amount is not None:
             parts[name] = price * amount / units * (-1 if ".export" in name else 1)
-        if not usage.complete:
+        if (amount is None or not usage.complete) and _is_had(register, registers):
             missing.add(register)
     fixed = contract.fixed(day) * (1 if share_of_day is None else share_of_day)
     return Cost(usage.starts_at, usage.ends_at, contract.currency, parts, fixed, frozenset(missing))
+
+
+def _is_had(register: str, registers: Collection[str]) -> bool:
+    """A total is had by who has its tariffs."""
+    tariffs = {"energy_import_wh": IMPORT_REGISTERS, "energy_export_wh": EXPORT_REGISTERS}
+    return any(name in registers for name in tariffs.get(register, (register,)))
 
 
 def _measured(usage: Usage, register: str) -> int | None:
