@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - printing is what it is for
-"""Power cuts: python -m tests.crash --cuts 1000    (needs strace; takes some minutes)
+"""Power cuts: tests/crash/run starts this.
 
 A recorder, a renewal and the retention run under strace. Then the files are rebuilt as a cut at many
 points could have left them, and opened. Exit status 1 when one did not open, or lost what was

@@ -1,8 +1,9 @@
-"""Power cuts, a few: `python -m tests.crash` makes a thousand."""
+"""Power cuts, a few: `tests/crash/run` makes a thousand."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ from tests.crash.workload import FLUSH, STAGES
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_after_a_power_cut_anywhere_it_opens_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    outcomes = cut_everywhere(recorded(tmp_path), 10 * len(STAGES), tmp_path)
+    try:
+        steps = recorded(tmp_path)
+    except subprocess.CalledProcessError as failed:
+        if b"ptrace" in failed.stderr:
+            pytest.skip("no program may be traced here")
+        raise
+    outcomes = cut_everywhere(steps, 10 * len(STAGES), tmp_path)
     assert [sentence for found in outcomes.values() for sentence in found.corrupt] == []
     assert sum(found.lost_rows for found in outcomes.values()) == 0
     assert max(found.lost_trace_s for found in outcomes.values()) <= FLUSH.total_seconds()

@@ -130,8 +130,11 @@ class Card:
 
     def fail(self) -> None:
         """The kernel finds an error and lets nothing more be written."""
-        device = Path(_run("findmnt", "-n", "-o", "SOURCE", str(self.folder)).strip()).name
-        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("test")
+        try:
+            device = Path(_run("findmnt", "-n", "-o", "SOURCE", str(self.folder)).strip()).name
+            Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("test")
+        except OSError:
+            pytest.skip("the kernel lets no file system fail on purpose here")
 
     def repair(self) -> None:
         self.unmount()
