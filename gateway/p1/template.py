@@ -162,7 +162,7 @@ class Template:
             found = _fields(row, channel, text, line.start(2), plain)
             if not found and (row.form is Form.TIME and plain.timed):
                 return None  # a time without its flag
-            if not found and channel and _may_come_true(row, text, line.start(2), plain, clock):
+            if not found and channel and _may_change(row, channel, text[line.start(2) :], plain, clock):
                 return None
             fields += found
         return cls(frame, plain, clock, fields)
@@ -244,16 +244,21 @@ def _factor(number: re.Match[str], usual_unit: str, base: str) -> int:
     return 0 if rest else factor
 
 
-def _may_come_true(row: Row, text: str, start: int, plain: Reading, clock: MeterClock) -> bool:
-    """Whether the same line may mean a reading later: one without now, whose time lies in the future."""
-    found = _ANY_TIME.match(text, start)
+def _may_change(row: Row, channel: int, value: str, plain: Reading, clock: MeterClock) -> bool:
+    """Whether the same line of an M-Bus device may mean something else at another time.
+
+    One whose time lies in the future has no reading yet. One that cannot be read has none either, and is
+    no longer named, once the meter's clock was set back to before its time.
+    """
+    found = _ANY_TIME.match(value)
     if row.quantity != "device_register" or found is None:
         return False
     try:
         captured_at = clock.utc(found[1])
     except ValueError:
         return False
-    return clock_is_set(captured_at) and not is_captured(captured_at, plain.at)
+    unreadable = row.code.replace("n", str(channel), 1) in plain.unreadable
+    return clock_is_set(captured_at) and (unreadable or not is_captured(captured_at, plain.at))
 
 
 def _cutter(length: int, spans: list[tuple[int, int]]) -> struct.Struct:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedTelegram
@@ -103,6 +103,17 @@ def retold(line: tuple[str, str], chance: Random) -> tuple[str, str]:
     return code, TST.sub(HOME.text(at, summer=False)[:12], told)
 
 
+# The meter's clock is set back to before the time of a register that cannot be read.
+@example(
+    [
+        ("0-1:24.1.0", "(003)"),
+        ("1-0:1.7.0", "()"),
+        ("0-0:1.0.0", "(261025015900W)"),
+        ("0-1:24.2.1", "(632525252525W)()"),
+    ],
+    [],
+    303014,
+)
 @settings(max_examples=200, deadline=None)
 @given(SHAPES, st.lists(LINES, max_size=2), st.integers(0, 2**32))
 def test_the_short_way_gives_what_the_plain_way_gives(
