@@ -197,6 +197,15 @@ def test_the_stop_switch_hides_every_consent_and_keeps_them(ledger: Ledger, read
     assert [consent.id for consent in read().valid(NOON)] == ["c1"]
 
 
+def test_it_knows_the_time_of_its_newest_line(ledger: Ledger, read: Read, clock: Clock) -> None:
+    assert ledger.newest_at is None
+    give(ledger)
+    clock.pass_by(hours=3)
+    ledger.append(Event.WITHDRAWN, "c1", method="page")
+    clock.pass_by(hours=-2)  # a clock that was put back changes nothing of it
+    assert ledger.newest_at == read().newest_at == NOON + timedelta(hours=3)
+
+
 def test_a_paused_consent_is_not_valid_until_it_is_resumed(ledger: Ledger, read: Read) -> None:
     give(ledger)
     ledger.append(Event.PAUSED, "c1", method="page")
