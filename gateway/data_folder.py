@@ -107,4 +107,4 @@ def open_tariffs(folder: DataFolder) -> TariffBook:
 
 
 def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
-    return Ledger(folder.ledger, folder.secret.subkey("ledger"), folder.hidden("ledger-newest"), clock)
+    return Ledger(folder.ledger, folder.secret, folder.hidden("ledger-newest"), clock)

@@ -209,6 +209,10 @@ class OlderCopy(HistoryError):
         )
 
 
+class UnsafeFile(ConfigError):
+    """A file or folder that others can reach, or that leads elsewhere."""
+
+
 class FolderInUse(GatewayError):
     def __init__(self) -> None:
         super().__init__(
@@ -282,6 +286,26 @@ class ConsentError(GatewayError):
 
 class LedgerBroken(ConsentError):
     """The register of consents was altered: nothing is published until the owner looks at it."""
+
+
+_PARTS = {
+    "ledger": "the register of consents",
+    "history": "the history",
+    "broker": "what the broker knows of recipients",
+}
+
+
+class RolledBack(LedgerBroken):
+    """`parts` are what older copies were put in the place of: "ledger", "history", "broker"."""
+
+    def __init__(self, parts: tuple[str, ...]) -> None:
+        self.parts = parts
+        named = " and ".join(_PARTS[part] for part in parts)
+        anew = " All consents end then: a withdrawal may be missing." if "ledger" in parts else ""
+        super().__init__(
+            f"an older copy was put in the place of {named}: nothing is shared until you accept that, on the"
+            f" page under Sharing or with p1-gateway consent accept.{anew}"
+        )
 
 
 # --- broker ----------------------------------------------------------------------------------

@@ -30,12 +30,7 @@ class Kept:
         self.path = folder / "history.db"
         self.history = SealedHistory(self.path, device_key, ZONE, COST_IN_TESTS)
         self.faults: list[GatewayError] = []
-        ledger = Ledger(
-            folder / "ledger",
-            device_key.subkey("ledger"),
-            HiddenFile(folder / "newest", device_key),
-            self.clock,
-        )
+        ledger = Ledger(folder / "ledger", device_key, HiddenFile(folder / "newest", device_key), self.clock)
         disclosures = DisclosureLog(HiddenFile(folder / "disclosures", device_key), self.clock)
         access = ManagedAccess("127.0.0.1", free_port(), "")
         self.choice = RetentionChoice(HiddenFile(folder / "retention", device_key), Retention())

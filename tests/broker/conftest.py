@@ -132,7 +132,7 @@ def start_gateway(tmp_path: Path, device_key: DeviceKey, clock: Clock) -> Iterat
         def hidden(name: str) -> HiddenFile:
             return HiddenFile(tmp_path / "hidden" / name, device_key)
 
-        ledger = Ledger(tmp_path / "ledger.jsonl", device_key.subkey("ledger"), hidden("newest"), clock)
+        ledger = Ledger(tmp_path / "ledger.jsonl", device_key, hidden("newest"), clock)
         disclosures = DisclosureLog(hidden("disclosures"), clock)
         outbox = Outbox(hidden("outbox"), clock)
         login = Login("127.0.0.1", port, PUBLISHER, password)

@@ -20,6 +20,7 @@ from gateway.history.recording.writer import Batch
 from tests.broker.conftest import OWN, Broker, Gateway
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE, reading
 
+RECIPIENT, PURPOSE = "Stichting Zonnewijzer", "advice on a heat pump"
 REGISTER, LITRES, WATTS = 987_654_321, 876_543_219, 765_432
 MINUTE = timedelta(minutes=1)
 
@@ -73,7 +74,7 @@ def filled(
     BrokerSecrets.load_or_create(HiddenFile(tmp_path / "hidden" / "broker", device_key))
     rows, code = recorded(tmp_path, device_key)
     everything = dict.fromkeys((Category.ELECTRICITY, Category.GAS, Category.IDENTITY), Granularity.QUARTER)
-    _, credentials = gateway.grant(everything)
+    _, credentials = gateway.grant(everything, recipient=RECIPIENT, purpose=PURPOSE)
     gateway.connect()
     broker.stop()
     for row in rows:
@@ -86,12 +87,12 @@ def filled(
         OWN.publisher.encode(), OWN.administrator.encode(),
         *(written for number in (NUMBER, GAS_NUMBER)
           for written in (number.encode(), number.encode().hex().encode(), number.encode("utf-16-le"))),
-        *forms(REGISTER), *forms(LITRES),
+        *forms(REGISTER), *forms(LITRES), RECIPIENT.encode(), PURPOSE.encode(),
     ]  # fmt: skip
     return files, secrets
 
 
-def test_no_number_register_password_or_recovery_code_can_be_read_in_any_file(
+def test_no_number_register_password_recovery_code_recipient_or_purpose_can_be_read_in_any_file(
     filled: tuple[list[Path], list[bytes]],
 ) -> None:
     files, secrets = filled

@@ -25,7 +25,7 @@ def newest(tmp_path: Path, device_key: DeviceKey) -> HiddenFile:
 @pytest.fixture
 def read(path: Path, newest: HiddenFile, device_key: DeviceKey, clock: Clock) -> Callable[[], Ledger]:
     """Reads the ledger as a start of the daemon does."""
-    return lambda: Ledger(path, device_key.subkey("ledger"), newest, clock)
+    return lambda: Ledger(path, device_key, newest, clock)
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import resource
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from stat import S_IMODE
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from gateway.consent import Ledger, State
 from gateway.consent.ledger import Event
-from gateway.errors import ConsentError, GatewayError, LedgerBroken
+from gateway.errors import ConsentError, GatewayError, LedgerBroken, RolledBack
 from gateway.history import DeviceKey, HiddenFile
 from tests.made_up import NOON, Clock, terms
 
@@ -149,7 +151,7 @@ def test_a_ledger_of_another_device_key_is_refused(
 ) -> None:
     other = DeviceKey(bytes(32))
     newest = HiddenFile(tmp_path / "elsewhere", other)
-    assert_broken(Ledger(path, other.subkey("ledger"), newest, clock))
+    assert_broken(Ledger(path, other, newest, clock))
 
 
 def test_a_torn_last_line_is_forgiven_and_the_ledger_goes_on(
@@ -265,3 +267,163 @@ def test_a_line_whose_number_cannot_be_remembered_does_not_break_the_ledger(
     again = read()
     assert again.fault is None
     assert again.consent("c1").state is State.WITHDRAWN
+
+
+# --- what stands there in the clear -----------------------------------------------------------------
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=80))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_line_is_as_long_for_every_recipient_and_shows_only_the_chain(
+    path: Path, read: Read, newest: HiddenFile, recipient: str
+) -> None:
+    path.unlink(missing_ok=True)
+    newest.forget()
+    read().append(Event.REQUESTED, "c1", terms=terms(recipient=recipient).as_json(), method="page")
+    raw = path.read_bytes()
+    shortest = path.with_name("other")
+    other = Ledger(shortest, DeviceKey(bytes(32)), HiddenFile(path.with_name("x"), DeviceKey.new()), Clock())
+    other.append(Event.REQUESTED, "c1", terms=terms(recipient="x").as_json(), method="page")
+    assert len(raw) == len(shortest.read_bytes())
+    shortest.unlink()
+    path.with_name("x").unlink()
+    assert set(json.loads(raw)) == {"schema", "sequence", "previous", "sealed", "mac"}
+    assert read().consent("c1").terms.recipient == recipient
+
+
+def test_what_happened_cannot_be_told_by_a_lines_length(ledger: Ledger, path: Path) -> None:
+    give(ledger)
+    ledger.append(Event.PAUSED, "c1", method="page")
+    ledger.append(Event.RESUMED, "c1", method="command")
+    ledger.append(Event.WITHDRAWN, "c1", method="button")
+    lengths = [len(line) for line in path.read_bytes().splitlines()]
+    assert len(set(lengths[1:])) == 1
+
+
+# --- a ledger of version 0.1 ------------------------------------------------------------------------
+
+OLD_KEY = DeviceKey(b"k" * 32)
+
+
+def older_lines() -> list[bytes]:
+    """A consent and the stop switch, as version 0.1 wrote them."""
+    facts: list[tuple[str, str, dict[str, Any]]] = [
+        ("requested", "c1", {"terms": terms().as_json(), "method": "page"}),
+        ("given", "c1", {"method": "page"}),
+        ("sharing stopped", "", {"method": "button"}),
+    ]
+    lines, previous = [], "0" * 64
+    for number, (event, consent_id, what) in enumerate(facts, start=1):
+        fields = {
+            "schema": 1, "sequence": number, "at": NOON.isoformat(), "event": event, "consent": consent_id,
+            "facts": what, "previous": previous, "mac": "",
+        }  # fmt: skip
+        line = json.dumps(fields, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        previous = hmac.new(OLD_KEY.subkey("ledger"), line, hashlib.sha256).hexdigest()
+        lines.append(json.dumps(fields | {"mac": previous}, sort_keys=True).encode() + b"\n")
+    return lines
+
+
+class CutSlot:
+    """A hidden file whose disk loses power at one of its writes: before it or after it."""
+
+    def __init__(self, newest: HiddenFile, writes: int, after: bool) -> None:
+        self.newest, self.writes, self.after = newest, writes, after
+
+    def load(self) -> bytes | None:
+        return self.newest.load()
+
+    def save(self, plain: bytes) -> None:
+        self.writes -= 1
+        if self.writes >= 0 or (self.after and self.writes == -1):
+            self.newest.save(plain)
+        if self.writes < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_ledger_of_version_0_1_is_sealed_and_a_cut_leaves_it_whole(
+    path: Path, tmp_path: Path, writes: int, after: bool
+) -> None:
+    lines = older_lines()
+    path.write_bytes(b"".join(lines))
+    newest = HiddenFile(tmp_path / "hidden" / "ledger-newest", OLD_KEY)
+    newest.save(json.dumps([3, json.loads(lines[-1])["mac"]]).encode())
+    before = Ledger(path, OLD_KEY, newest, Clock())
+    assert before.fault is None
+    with suppress(KeyboardInterrupt):
+        Ledger(path, OLD_KEY, CutSlot(newest, writes, after), Clock()).upgrade()
+    again = Ledger(path, OLD_KEY, newest, Clock())
+    assert again.fault is None
+    assert (again.sharing_stopped, again.consents()) == (True, before.consents())
+    again.upgrade()
+    assert b"Energy app" not in path.read_bytes()
+    again.append(Event.SHARING_STARTED, method="page")
+    assert [one.id for one in Ledger(path, OLD_KEY, newest, Clock()).valid(NOON)] == ["c1"]
+
+
+# --- accepting --------------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_was_put_back_gives_nothing_until_it_is_accepted_and_its_consents_end(
+    ledger: Ledger, read: Read
+) -> None:
+    give(ledger)
+    give(ledger, "c2")
+    ledger.append(Event.PAUSED, "c2", method="page")
+    ledger.close(["ledger"])
+    for one in (ledger, read()):  # it is remembered
+        assert isinstance(one.fault, RolledBack)
+        assert one.valid(NOON) == []
+        with pytest.raises(RolledBack):
+            one.append(Event.SHARING_STARTED)
+    again = read()
+    again.accept("page")
+    for one in (again, read()):
+        assert one.fault is None
+        assert {consent.state for consent in one.consents()} == {State.WITHDRAWN}
+        assert one.sharing_stopped
+        assert [consent.id for consent in one.to_cut_off()] == ["c1", "c2"]
+    with pytest.raises(ConsentError, match="nothing to accept"):
+        again.accept("page")
+
+
+def test_when_only_the_history_was_put_back_the_consents_stay(ledger: Ledger, read: Read) -> None:
+    give(ledger)
+    ledger.close(["history"])
+    assert read().valid(NOON) == []
+    ledger.accept("command")
+    assert read().consent("c1").state is State.GIVEN
+    assert read().sharing_stopped
+
+
+def test_a_ledger_that_fails_its_check_is_set_aside_when_it_is_accepted(
+    path: Path, read: Read, filled: list[bytes]
+) -> None:
+    path.write_bytes(b"".join(filled[:3]) + b"rubbish\n" + b"".join(filled[3:]))
+    broken = read()
+    assert_broken(broken)
+    broken.accept("page")
+    for one in (broken, read()):
+        assert one.fault is None
+        assert one.consents() == []
+        assert one.sharing_stopped
+    assert len(list(path.parent.glob("ledger.jsonl.rejected-*"))) == 1
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_an_acceptance_that_was_cut_leaves_the_ledger_closed_or_accepted(
+    path: Path, newest: HiddenFile, device_key: DeviceKey, ledger: Ledger, read: Read, writes: int
+) -> None:
+    give(ledger)
+    give(ledger, "c2")
+    ledger.close(["ledger"])
+    with suppress(KeyboardInterrupt):
+        Ledger(path, device_key, CutSlot(newest, writes, False), Clock()).accept("page")
+    again = read()
+    assert again.valid(NOON) == []
+    if again.fault is not None:
+        again.accept("page")
+    assert read().fault is None
+    assert {consent.state for consent in read().consents()} == {State.WITHDRAWN}

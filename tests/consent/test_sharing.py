@@ -221,7 +221,7 @@ def test_with_a_broken_ledger_nothing_is_granted_and_nobody_is_admitted(
     read: Callable[[], Ledger],
 ) -> None:  # fmt: skip
     sharing.grant(terms(), "page")
-    ledger._path.write_bytes(ledger._path.read_bytes().replace(b"power", b"phase"))
+    ledger._path.write_bytes(ledger._path.read_bytes().replace(b'"sequence": 1', b'"sequence": 3'))
     doors.inside.clear()
     broken = Sharing(read(), doors, disclosures, clock, lambda: None)
     assert broken.fault is not None

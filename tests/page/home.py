@@ -100,7 +100,7 @@ class Home:
 
     def open_ledger(self) -> None:
         """As the daemon does at its start."""
-        ledger = Ledger(self.folder / "ledger", b"k" * 32, self._newest, self.clock)
+        ledger = Ledger(self.folder / "ledger", self.device_key, self._newest, self.clock)
         self.sharing = Sharing(ledger, self.access, self.disclosures, self.clock, lambda: None)
 
     def app(self) -> Flask:

@@ -18,10 +18,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from gateway.errors import DeviceKeyUnusable, FolderInUse, HistoryError, StateUnusable
+from gateway.files import sync_folder, write_whole
 from gateway.history.disk.store import Store
 from gateway.history.keys.keyring import WrappedHousehold
 from gateway.history.keys.root_keys import KEY_BYTES, DeviceKey, GatewayKeys, GatewaySecret
-from gateway.history.keys.whole_file import sync_folder, write_whole
 
 SECRET_NAME = "gateway.secret"  # noqa: S105 - the name of a file
 _LOCK_NAME = "lock"

@@ -18,6 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.errors import AlreadyClaimed, BackupDamaged, BackupFailed, HistoryError, StateUnusable
+from gateway.files import sync_folder
 from gateway.history.disk.anchor import ANCHOR_NAME, Anchor
 from gateway.history.disk.key_files import SECRET_NAME, SecretFile, device_key_path, is_credential
 from gateway.history.disk.store import Store
@@ -26,7 +27,6 @@ from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import PasswordCost
 from gateway.history.keys.root_keys import DeviceKey, GatewaySecret
-from gateway.history.keys.whole_file import sync_folder
 
 SUFFIX = ".p1-backup"
 _NAMED = "%Y-%m-%d-%H%M%S"

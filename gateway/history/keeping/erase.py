@@ -12,10 +12,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from gateway.errors import DeviceKeyUnusable, HistoryError
+from gateway.files import sync_folder
 from gateway.history.disk.key_files import SECRET_NAME, device_key_path, is_credential, next_path
 from gateway.history.disk.store import Store
 from gateway.history.keys.root_keys import KEY_BYTES
-from gateway.history.keys.whole_file import sync_folder
 
 _LOCK = "lock"  # it is held while this runs
 

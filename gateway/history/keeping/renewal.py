@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.errors import CannotUnlock, HistoryError
+from gateway.files import write_whole
 from gateway.history.disk.chain import (
     authenticated,
     is_first_genuine,
@@ -44,7 +45,6 @@ from gateway.history.keys.keyring import (
 from gateway.history.keys.root_keys import Authenticator, DeviceKey, GatewayKeys
 from gateway.history.keys.seal import cipher_of
 from gateway.history.keys.suites import SUITE_NAME
-from gateway.history.keys.whole_file import write_whole
 from gateway.history.recording.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, SealedWriter, meters_of
 
 Progress = Callable[[int, int], None]

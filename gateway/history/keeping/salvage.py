@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.errors import HistoryError
+from gateway.files import sync_folder
 from gateway.history.disk.store import TABLES, Store
-from gateway.history.keys.whole_file import sync_folder
 
 _WITHOUT_ID = ("meters_record", "first_kept")
 _AT_ONCE = 200

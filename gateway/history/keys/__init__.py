@@ -2,5 +2,5 @@
 
 root_keys    the gateway's own keys           suites      what keys are made with, by name
 keyring      the household's keys             seal        rows and blocks under a data key
-hidden_file  what only the gateway reads      whole_file  small files, replaced whole
+hidden_file  what only the gateway reads
 """

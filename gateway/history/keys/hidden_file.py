@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import HistoryError
+from gateway.files import write_whole
 from gateway.history.keys.root_keys import RootKey
-from gateway.history.keys.whole_file import write_whole
 
 
 class HiddenFile:

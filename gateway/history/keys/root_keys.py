@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.errors import DeviceKeyUnusable, StateUnusable
-from gateway.history.keys.whole_file import write_whole
+from gateway.files import write_whole
 
 LABEL = b"p1-gateway/1/"
 KEY_BYTES = 32
