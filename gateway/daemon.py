@@ -31,12 +31,20 @@ from gateway.broker import (
 from gateway.clock import is_settled as clock_is_settled
 from gateway.clock import utc_now
 from gateway.config import Config
-from gateway.consent import DisclosureLog, Sharing, Terms
+from gateway.consent import DisclosureLog, Ledger, Sharing, Terms
 from gateway.control import ControlServer
-from gateway.data_folder import open_folder, open_ledger, open_retention, take_folder
+from gateway.data_folder import (
+    DataFolder,
+    checkpoint_places,
+    open_folder,
+    open_ledger,
+    open_retention,
+    take_folder,
+)
 from gateway.errors import (
     ClockNotSet,
     ConfigError,
+    ConsentError,
     GatewayError,
     HistoryError,
     MalformedTelegram,
@@ -51,6 +59,7 @@ from gateway.p1 import Decoder, Frame, Framer, MeterClock
 from gateway.p1.cipher import Decryptor
 from gateway.page import PageServer, Services, SetupCode, create_app
 from gateway.panel import open_panel
+from gateway.rollback import BrokerPlace, RollbackCheck
 
 _NOW_AND_THEN_S = 5.0
 _LONGEST_TURN_S = 900.0
@@ -77,7 +86,7 @@ class Daemon:
         broker = config.broker
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
         self._history_fault = self.history.older_copy()
-        self.ledger = open_ledger(folder, clock)
+        self.ledger = self._open_ledger(folder)
         self._disclosures = DisclosureLog(folder.hidden("disclosures"), clock)
         self._publisher = Publisher(
             Login(broker.host, broker.port, PUBLISHER, secrets.publisher),
@@ -88,12 +97,19 @@ class Daemon:
         )
         self._publishing = PublisherThread(self._publisher, self._fault)
         access = ManagedAccess(broker.host, broker.port, secrets.administrator)
-        self.sharing = Sharing(self.ledger, access, self._disclosures, clock, self._publisher.reconcile)
+        self.sharing = Sharing(self.ledger, access, self._disclosures, clock, self._sharing_changed)
+        self._rollback = RollbackCheck(
+            self.ledger,
+            self.history,
+            checkpoint_places(folder, config, self.ledger, self.history),
+            BrokerPlace(access, folder.secret),
+        )
+        self._rollback.start()
         self._housekeeping = Housekeeping(
             self.history,
             open_retention(folder, config),
             self.sharing,
-            self._publisher.reconcile,
+            self._reconcile,
             (Path(config.history.backup_dir), config.history.backup_keep)
             if config.history.backup_dir
             else None,
@@ -112,6 +128,14 @@ class Daemon:
         self._page = self._page_server()
         self._control = ControlServer(folder.control, self._operations())
         self._panel = open_panel(config.panel, self._button_held)
+
+    def _open_ledger(self, folder: DataFolder) -> Ledger:
+        ledger = open_ledger(folder, self._clock)
+        try:
+            ledger.upgrade()
+        except ConsentError as fault:  # on a full disk it stays as version 0.1 wrote it
+            self._fault(fault)
+        return ledger
 
     # --- a telegram's way --------------------------------------------------------------------
 
@@ -260,6 +284,21 @@ class Daemon:
             self._told[kind] = now
             log.warning("%s", sentence)
 
+    def _reconcile(self) -> None:
+        """Every few seconds: look for older files, then tell the broker what follows from it."""
+        try:
+            self._rollback.tick()
+        finally:
+            self._publisher.reconcile()
+
+    def _sharing_changed(self) -> None:
+        """After each act of the owner: it counts at once, and cannot be undone by older files."""
+        self._publisher.reconcile()
+        try:
+            self._rollback.tick(visit_broker=False)
+        except GatewayError as fault:  # the housekeeping tries it again
+            self._fault(fault)
+
     def _button_held(self) -> None:
         """The button at the meter: stop sharing, or start it again."""
         try:
@@ -302,6 +341,7 @@ class Daemon:
             "recover": lambda asked: self.history.recover(
                 asked["number"], asked["code"], asked["new_password"]
             ),
+            "accept": lambda _: self.sharing.accept("command"),
             "stop sharing": lambda _: self.sharing.stop("command"),
             "start sharing": lambda _: self.sharing.start("command"),
         }
@@ -330,7 +370,7 @@ class Daemon:
         now = self._clock()
         return {
             "claimed": self.history.claimed,
-            "history_fault": self._history_fault and str(self._history_fault),
+            "history_fault": self._history_fault_now(),
             "meter": "receiving" if self.live.is_fresh() else "silent",
             "fault": latest.fault and str(latest.fault),
             "telegrams": latest.telegrams,
@@ -354,6 +394,10 @@ class Daemon:
             "history_waiting": self._recording[1].waiting if self._recording else 0,
             "history_dropped": self._recording[1].dropped if self._recording else 0,
         }
+
+    def _history_fault_now(self) -> str | None:
+        fault = self._history_fault and self.history.older_copy()  # until the owner has accepted it
+        return fault and str(fault)
 
     def _sharing_status(self, now: datetime) -> str:
         if self.ledger.fault is not None:

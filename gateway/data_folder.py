@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from gateway.checkpoint import DATABASE, LEDGER
 from gateway.config import Config
 from gateway.consent import Ledger
 from gateway.errors import ConfigError, GatewayError, HistorySalvaged
@@ -20,13 +21,18 @@ from gateway.history import (
     HiddenFile,
     Retention,
     RetentionChoice,
+    SealedHistory,
     TariffBook,
+    is_credential,
     open_keys,
     settle,
 )
 from gateway.history.keeping import backup, salvage
+from gateway.rollback import STATE_NAME, BesideDeviceKey, DatabasePlace, LedgerPlace, Place
 
 HISTORY_NAME = "history.db"
+LEDGER_NAME = "ledger.jsonl"
+LEDGER_NEWEST = "ledger-newest"
 
 
 class DataFolder:
@@ -36,7 +42,7 @@ class DataFolder:
         self._folder = folder
         self.secret = secret
         self.history = folder / HISTORY_NAME
-        self.ledger = folder / "ledger.jsonl"
+        self.ledger = folder / LEDGER_NAME
         self.broker = folder / "broker"
         self.setup_code = folder / "setup-code"
         self.control = control_socket(folder)
@@ -107,4 +113,16 @@ def open_tariffs(folder: DataFolder) -> TariffBook:
 
 
 def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
-    return Ledger(folder.ledger, folder.secret, folder.hidden("ledger-newest"), clock)
+    return Ledger(folder.ledger, folder.secret, folder.hidden(LEDGER_NEWEST), clock)
+
+
+def checkpoint_places(
+    folder: DataFolder, config: Config, ledger: Ledger, history: SealedHistory
+) -> dict[str, Place]:
+    """Where checkpoints are written, in the order in which they may be read beside the running gateway."""
+    places: dict[str, Place] = {"file": folder.hidden(STATE_NAME)}
+    device_key = config.history.device_key
+    # In the data folder itself it would say nothing that the other file does not say.
+    if not is_credential(device_key) and device_key.parent != config.history.data_dir:
+        places["device key"] = BesideDeviceKey(device_key, folder.secret)
+    return places | {LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(history)}

@@ -213,6 +213,16 @@ class UnsafeFile(ConfigError):
     """A file or folder that others can reach, or that leads elsewhere."""
 
 
+class AnchorRemoved(HistoryError):
+    """`day` is the last local day of the history when that was found."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(
+            f"what the gateway remembers beside the history was removed or exchanged by {day}: whether an"
+            " older copy was put in its place before that, it cannot say"
+        )
+
+
 class FolderInUse(GatewayError):
     def __init__(self) -> None:
         super().__init__(

@@ -20,6 +20,7 @@ STATUS_TOPIC = "p1/status"
 CONTROL_TOPIC = "$CONTROL/dynamic-security/v1"
 ADMINISTRATOR = "p1-administrator"
 PUBLISHER = "p1-publisher"
+NOTE_ROLE = "p1-checkpoint"
 _ANSWER_WITHIN_S = 5.0
 _ALREADY_GONE = ("Client not found", "Role not found")
 
@@ -80,6 +81,18 @@ class ManagedAccess:
             command({"command": "deleteClient", "username": consent.id})
             command({"command": "deleteRole", "rolename": f"recipient-{consent.id}"})
 
+    def note(self) -> str | None:
+        """The words that `put_note` left, None when there are none. Raises BrokerUnavailable."""
+        with self._administrator() as command:
+            return _described(command({"command": "getRole", "rolename": NOTE_ROLE}))
+
+    def put_note(self, text: str) -> None:
+        """Leave a few words with the broker, in a role that nobody has. Raises BrokerUnavailable."""
+        with self._administrator() as command:
+            known = command({"command": "getRole", "rolename": NOTE_ROLE})
+            change = "modifyRole" if known else "createRole"
+            command({"command": change, "rolename": NOTE_ROLE, "textdescription": text})
+
     @contextmanager
     def _administrator(self, clear: str | None = None) -> Iterator[_Command]:
         answers: queue.Queue[bytes] = queue.Queue()
@@ -102,7 +115,8 @@ class _Command:
         self._connection = connection
         self._answers = answers
 
-    def __call__(self, command: dict[str, Any]) -> None:
+    def __call__(self, command: dict[str, Any]) -> dict[str, Any]:
+        """What the broker answers with; nothing where there is no such client or role."""
         _sent(self._connection, CONTROL_TOPIC, json.dumps({"commands": [command]}).encode())
         try:
             answer = json.loads(self._answers.get(timeout=_ANSWER_WITHIN_S))["responses"][0]
@@ -111,6 +125,12 @@ class _Command:
         error = answer.get("error")
         if error and error not in _ALREADY_GONE:
             raise BrokerUnavailable(f"the MQTT broker refuses {command['command']}: {error}")
+        return dict(answer.get("data", {}))
+
+
+def _described(answer: dict[str, Any]) -> str | None:
+    text = answer.get("role", {}).get("textdescription")
+    return str(text) if text else None
 
 
 def _sent(connection: Connection, topic: str, payload: bytes, *, retain: bool = False) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,6 +154,16 @@ class Ledger:
             if self.fault is not None:
                 raise self.fault
             return self._append(event, consent_id, facts)
+
+    def append_checkpoint(self, facts: dict[str, Any], every: timedelta) -> None:
+        """Say how far the history has come, unless the last such line is newer than this.
+
+        Raises as `append` does.
+        """
+        with self._lock:
+            before = self._checkpoint
+            if before is None or not timedelta(0) <= self._clock() - before.at < every:
+                self.append(Event.CHECKPOINT, **facts)
 
     def _append(self, event: Event, consent_id: str, facts: dict[str, Any]) -> Entry:
         length, previous = self.end

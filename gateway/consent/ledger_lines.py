@@ -21,8 +21,6 @@ from gateway.errors import HistoryError, LedgerBroken
 
 SCHEMA_VERSION = 2
 GENESIS = "0" * 64
-# What is sealed is filled up to one of these: the short lines of an event, and the long ones with terms.
-_SIZES = (256, 4096)
 
 
 class Event(StrEnum):
@@ -39,6 +37,11 @@ class Event(StrEnum):
     CHECKPOINT = "checkpoint"  # how far the history had come
     ROLLED_BACK = "rolled back"  # older copies of files were found in their place
     ACCEPTED = "roll-back accepted"  # the owner has seen it
+
+
+# What is sealed is filled up to a multiple of this, so that a length tells the event at most.
+_SIZES = {Event.REQUESTED: 4096, Event.CHECKPOINT: 512}
+_USUAL_SIZE = 256
 
 
 class LedgerKeys(Protocol):
@@ -73,7 +76,8 @@ class Lines:
     def written(self, entry: Entry) -> tuple[Entry, bytes]:
         """The entry with its authenticator, and its line."""
         content = {"at": entry.at.isoformat(), "event": entry.event.value, "consent": entry.consent_id}
-        plain = _padded(json.dumps(content | {"facts": entry.facts}, ensure_ascii=False).encode())
+        plain = json.dumps(content | {"facts": entry.facts}, ensure_ascii=False).encode()
+        plain = _padded(plain, _SIZES.get(entry.event, _USUAL_SIZE))
         hidden = self._keys.hide(_name(entry.sequence), plain)
         fields = {
             "schema": SCHEMA_VERSION,
@@ -134,7 +138,5 @@ def _line(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _padded(plain: bytes) -> bytes:
-    longest = _SIZES[-1]
-    size = next((size for size in _SIZES if len(plain) <= size), -(-len(plain) // longest) * longest)
-    return plain.ljust(size)  # blanks behind it mean nothing in JSON
+def _padded(plain: bytes, size: int) -> bytes:
+    return plain.ljust(-(-len(plain) // size) * size)  # blanks behind it mean nothing in JSON

@@ -148,6 +148,18 @@ class Sharing:
                 self._ledger.append(Event.SHARING_STARTED, method=method)
         self._on_change()
 
+    def accept(self, method: str) -> None:
+        """The owner has seen that the ledger was altered or files were put back. Raises ConsentError.
+
+        Sharing is stopped afterwards; consents that cannot be relied on have ended (see `Ledger.accept`).
+        """
+        with self._acting:
+            try:
+                self._ledger.accept(method)
+                self._settle()
+            finally:
+                self._on_change()
+
     def settle(self) -> None:
         """Note what has expired, and repeat what the broker did not take yet. Called now and then."""
         with self._acting:

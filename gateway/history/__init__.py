@@ -13,7 +13,7 @@ Imports point down this list.
 from gateway.history.asking.open_history import OpenHistory
 from gateway.history.asking.tariffs import TariffBook
 from gateway.history.asking.usage import Comparison, Usage
-from gateway.history.disk.key_files import FolderLock, open_keys, settle
+from gateway.history.disk.key_files import FolderLock, is_credential, open_keys, settle
 from gateway.history.keeping.retention import Retention, RetentionChoice
 from gateway.history.kept.periods import Period, Span
 from gateway.history.kept.profile import Row
@@ -22,11 +22,12 @@ from gateway.history.keys.root_keys import DeviceKey, GatewayKeys, GatewaySecret
 from gateway.history.recording.plausibility import Judged, Plausibility
 from gateway.history.recording.recorder import Recorder
 from gateway.history.recording.writer import Meter, WriterThread
-from gateway.history.sealed_history import SealedHistory
+from gateway.history.sealed_history import Extent, SealedHistory
 
 __all__ = [
     "Comparison",
     "DeviceKey",
+    "Extent",
     "FolderLock",
     "GatewayKeys",
     "GatewaySecret",
@@ -45,6 +46,7 @@ __all__ = [
     "TariffBook",
     "Usage",
     "WriterThread",
+    "is_credential",
     "open_keys",
     "settle",
 ]

@@ -30,7 +30,13 @@ from gateway.history.keys.root_keys import DeviceKey, GatewayKeys
 from gateway.history.recording.memory import unpacked
 from gateway.history.recording.plausibility import Plausibility
 from gateway.history.recording.recorder import Recorder
-from gateway.history.recording.writer import RECORDER_STATE, Batch, SealedWriter, WriterThread
+from gateway.history.recording.writer import (
+    RECORDER_STATE,
+    Batch,
+    SealedWriter,
+    WriterThread,
+    forgotten_meters,
+)
 
 RENEWED_EVERY = timedelta(days=365)
 Result = TypeVar("Result")
@@ -42,6 +48,21 @@ class Renewed:
 
     recovery_code: str
     device_key_replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a history has come: data keys' ids by their meter's tag in text, and the household's mac.
+
+    `forgotten` are the last data keys of meters that the retention has removed to the last.
+    """
+
+    data_keys: dict[str, int]
+    forgotten: dict[str, int]
+    household: bytes
+
+    def contains(self, tag: str, data_key: int) -> bool:
+        return max(self.data_keys.get(tag, 0), self.forgotten.get(tag, 0)) >= data_key
 
 
 class SealedHistory:
@@ -163,6 +184,45 @@ class SealedHistory:
         with Store.open_to_read(self._path) as store:
             days = [day for _, day in store.newest_data_keys().values()]
         return date.fromordinal(max(days)) if days else None
+
+    def extent(self) -> Extent:
+        """How far it has come. Raises StateUnusable and sqlite3.Error."""
+        with Store.open_to_read(self._path) as store, store.snapshot():
+            household = store.household()
+            return Extent(
+                {tag.hex(): key_id for tag, (key_id, _) in store.newest_data_keys().items()},
+                forgotten_meters(store, self._keys.secret),
+                b"" if household is None else household.mac,
+            )
+
+    def state(self, name: str) -> bytes | None:
+        """What was remembered under a name. Raises StateUnusable."""
+        with Store.open_to_read(self._path) as store:
+            hidden = store.state(name)
+        return None if hidden is None else self._keys.secret.reveal(name, hidden)
+
+    def put_state(self, name: str, plain: bytes) -> None:
+        """Remember something in the database; on disk when this returns. Raises HistoryError."""
+        hidden = self._keys.secret.hide(name, plain)
+
+        def put(store: Store) -> None:
+            with store.transaction():
+                store.put_state(name, hidden)
+
+        try:
+            with self._changing:
+                if self._writing is None:  # also before the claim, when there is no writer yet
+                    with Store.open(self._path) as store:
+                        put(store)
+                    return
+            self._writing.call(lambda writer: put(writer.store))
+        except sqlite3.Error as error:
+            raise HistoryError(f"the history cannot be written: {error}") from None
+
+    def accept(self) -> None:
+        """Take the database as it is: the owner has seen that an older copy was put in its place."""
+        with Store.open_to_read(self._path) as store:
+            self._anchor.set(store)
 
     def back_up(self, folder: Path, at: datetime) -> Path:
         """Write a backup into a folder; returns its file. `at` is the local time. Raises BackupFailed."""

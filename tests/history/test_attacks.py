@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import CannotUnlock, DeviceKeyUnusable, KeysExchanged, OlderCopy
+from gateway.errors import AnchorRemoved, CannotUnlock, DeviceKeyUnusable, KeysExchanged, OlderCopy
 from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Period, SealedHistory
 from gateway.history.disk.chain import kept_from, trace_removed
 from gateway.history.disk.records import FirstKept
@@ -357,4 +357,10 @@ def test_a_removed_or_exchanged_anchor_is_told(recorded: SealedHistory, path: Pa
     anchor.unlink()
     assert any("beside the history is missing" in told for told in recorded.verify().findings)
     record(recorded, two_meters(3, 3), SIX_HOURS)
+    for _ in range(2):  # it is laid down anew, and says ever after that it was gone
+        assert isinstance(recorded.older_copy(), AnchorRemoved)
+        assert any("was removed or exchanged by 2026-06-12" in told for told in recorded.verify().findings)
+        record(recorded, two_meters(4, 4), SIX_HOURS)
+    recorded.accept()
+    assert recorded.older_copy() is None
     assert recorded.verify().findings == ()

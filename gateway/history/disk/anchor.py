@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-from gateway.errors import OlderCopy, StateUnusable
+from gateway.errors import AnchorRemoved, HistoryError, OlderCopy, StateUnusable
 from gateway.history.disk.store import Store
 from gateway.history.keys.hidden_file import HiddenFile
 
@@ -23,10 +23,12 @@ class Anchored:
     """The newest data key and its day by meter tag, and what was missing when an older copy was found.
 
     Days are proleptic ordinals; `missing` holds the last day of the copy (0: none) and the last known.
+    `removed` is the last day of the database when the anchor itself was gone (0: it never was).
     """
 
     newest: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     missing: tuple[tuple[int, int], ...] = ()
+    removed: int = 0
 
 
 class Anchor:
@@ -44,6 +46,7 @@ class Anchor:
         return Anchored(
             {bytes.fromhex(tag): (key_id, day) for tag, (key_id, day) in fields["newest"].items()},
             tuple((last, known) for last, known in fields["missing"]),
+            fields.get("removed", 0),
         )
 
     def begin(self, store: Store) -> None:
@@ -53,27 +56,31 @@ class Anchor:
 
     def next_data_key_id(self) -> int:
         """A number that no data key ever had, as far as the anchor knows."""
-        anchored = self._remembered()
+        anchored = self._remembered() or Anchored()
         return 1 + max((key_id for key_id, _ in anchored.newest.values()), default=0)
 
     def move(self, store: Store) -> None:
         """Remember the newest data keys as they are now; what was missing stays remembered."""
-        anchored = _with_missing(self._remembered(), store)
-        self._save(Anchored(anchored.newest | store.newest_data_keys(), anchored.missing))
+        anchored = _with_missing(self._remembered() or _removed(store), store)
+        self._save(replace(anchored, newest=anchored.newest | store.newest_data_keys()))
 
     def forget_meter(self, tag: bytes) -> None:
         """Expect nothing of a meter any more: the retention removes the last of it."""
         anchored = self._remembered()
-        newest = {known: found for known, found in anchored.newest.items() if known != tag}
-        self._save(Anchored(newest, anchored.missing))
+        if anchored is not None:
+            newest = {known: found for known, found in anchored.newest.items() if known != tag}
+            self._save(replace(anchored, newest=newest))
 
-    def check(self, store: Store) -> OlderCopy | None:
-        """Whether an older copy was put in the database's place, now or at an earlier start."""
+    def check(self, store: Store) -> HistoryError | None:
+        """Whether an older copy was put in the database's place, now or at an earlier start.
+
+        Also whether the anchor itself was removed, so that nobody can say.
+        """
         remembered = self._remembered()
-        found = _with_missing(remembered, store)
-        if found != remembered:
+        found = _with_missing(remembered or _removed(store), store)
+        if found not in (remembered, Anchored()):
             self._save(found)
-        return older_copy(remembered, store)
+        return older_copy(found, store)
 
     def set(self, store: Store) -> None:
         """Take the database as it is: after a restore that the owner asked for."""
@@ -82,22 +89,28 @@ class Anchor:
     def forget(self) -> None:
         self._file.forget()
 
-    def _remembered(self) -> Anchored:
+    def _remembered(self) -> Anchored | None:
         # One that does not open is worth as little as one that was removed: recording goes on.
         with suppress(StateUnusable):
-            return self.load() or Anchored()
-        return Anchored()
+            return self.load()
+        return None
 
     def _save(self, anchored: Anchored) -> None:
         newest = {tag.hex(): found for tag, found in anchored.newest.items()}
-        self._file.save(json.dumps({"newest": newest, "missing": anchored.missing}).encode())
+        fields = {"newest": newest, "missing": anchored.missing, "removed": anchored.removed}
+        self._file.save(json.dumps(fields).encode())
 
 
-def older_copy(anchored: Anchored, store: Store) -> OlderCopy | None:
-    """What to tell when there was more than the database holds."""
+def _removed(store: Store) -> Anchored:
+    """What to begin anew with, where the anchor is gone: that it is, unless nothing was recorded yet."""
+    return Anchored(removed=max((day for _, day in store.newest_data_keys().values()), default=0))
+
+
+def older_copy(anchored: Anchored, store: Store) -> HistoryError | None:
+    """What to tell when there was more than the database holds, or may have been."""
     missing = _with_missing(anchored, store).missing
     if not missing:
-        return None
+        return AnchorRemoved(date.fromordinal(anchored.removed)) if anchored.removed else None
     last, known = missing[-1]
     return OlderCopy(date.fromordinal(last) if last else None, date.fromordinal(known))
 
@@ -109,4 +122,4 @@ def _with_missing(anchored: Anchored, store: Store) -> Anchored:
         found, last_day = present.get(tag, (0, 0))
         if found < key_id and (last_day, day) not in missing:
             missing += ((last_day, day),)
-    return Anchored(anchored.newest, missing)
+    return replace(anchored, missing=missing)

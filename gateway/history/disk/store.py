@@ -343,6 +343,9 @@ class Store:
             (name, hidden),
         )
 
+    def remove_state(self, name: str) -> None:
+        self._db.execute("DELETE FROM daemon_state WHERE name = ?", (name,))
+
     # --- the file ----------------------------------------------------------------------------
 
     @contextmanager

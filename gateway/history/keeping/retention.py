@@ -188,7 +188,7 @@ class Keeping:
             self._store.remove_data_key(key.id)
             if following is None:
                 self._store.remove_first_kept(key.meter_tag)
-                self._writer.forget_meter(key.meter_tag)
+                self._writer.forget_meter(key.meter_tag, key.id)
             else:
                 first = FirstKept(key.meter_tag, following, self._now)
                 self._store.put_first_kept(kept_from(first, self._writer.authenticator))

@@ -30,7 +30,7 @@ from gateway.history.kept.profile import Row
 from gateway.history.kept.trace import Sample
 from gateway.history.keys import keyring
 from gateway.history.keys.keyring import HouseholdSeal
-from gateway.history.keys.root_keys import HIDING_BYTES, Authenticator, DeviceKey, GatewayKeys
+from gateway.history.keys.root_keys import HIDING_BYTES, Authenticator, DeviceKey, GatewayKeys, GatewaySecret
 from gateway.history.keys.seal import CIPHER_NAME, TAG_BYTES, DataKey
 from gateway.history.recording.memory import packed
 
@@ -38,6 +38,7 @@ METERS_PURPOSE = "meters record"
 DATA_KEY_PURPOSE = "data key"
 RECORDER_STATE = "recorder"
 HEAD_STATE = "head"
+FORGOTTEN_STATE = "forgotten"
 _QUEUE_BATCHES = 512
 _RETRY_S = 5.0
 
@@ -140,10 +141,13 @@ class SealedWriter:
         """Before the last of a meter is removed: a cut in between is no older copy then."""
         self._anchor.forget_meter(tag)
 
-    def forget_meter(self, tag: bytes) -> None:
-        """Within the transaction that removes the last of a meter."""
+    def forget_meter(self, tag: bytes, key_id: int) -> None:
+        """Within the transaction that removes the last of a meter, its data key of this id."""
         self._known_heads().pop(tag, None)
         self._put_heads()
+        forgotten = forgotten_meters(self.store, self._keys.secret) | {tag.hex(): key_id}
+        plain = json.dumps(forgotten).encode()
+        self.store.put_state(FORGOTTEN_STATE, self._keys.secret.hide(FORGOTTEN_STATE, plain))
 
     def take_device_key(self, device_key: DeviceKey) -> None:
         """Authenticate with another device key from now on."""
@@ -251,6 +255,13 @@ class SealedWriter:
             hidden = self.store.state(HEAD_STATE)
             self._heads = {} if hidden is None else heads_of(self._keys.secret.reveal(HEAD_STATE, hidden))
         return self._heads
+
+
+def forgotten_meters(store: Store, secret: GatewaySecret) -> dict[str, int]:
+    """The last data key of each meter that the retention has removed to the last, by its tag in text."""
+    hidden = store.state(FORGOTTEN_STATE)
+    found: dict[str, int] = {} if hidden is None else json.loads(secret.reveal(FORGOTTEN_STATE, hidden))
+    return found
 
 
 class WriterThread:
