@@ -26,7 +26,8 @@ _LEAP = 1 << 32
 class Checkpoint:
     """How far everything had come. `count` only grows.
 
-    `data_keys` are the newest data keys' ids by the hexadecimal tag of their meter. What lies before
+    `data_keys` are the newest data keys' ids by the hexadecimal tag of their meter, `household` tells the
+    household's keys, as they are wrapped, from all others. What lies before
     `accepted` proves nothing any more: the owner accepted the files as they were then. `pending` are the
     parts that were found put back and are not accepted yet. `broker` is the count that was read back from
     the broker.
@@ -36,6 +37,7 @@ class Checkpoint:
     ledger_length: int = 0
     ledger_mac: str = ""
     data_keys: Mapping[str, int] = field(default_factory=dict)
+    household: str = ""
     accepted: int = 0
     pending: tuple[str, ...] = ()
     broker: int = 0

@@ -61,7 +61,10 @@ class DatabasePlace:
 
 
 class LedgerPlace:
-    """A line of the ledger, once a day at most: what the history had come to, in the ledger's own chain."""
+    """A line of the ledger: what the history had come to, in the ledger's own chain.
+
+    Once a day at most, and whenever the household's keys or their password change.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -72,11 +75,12 @@ class LedgerPlace:
 
     def save(self, plain: bytes) -> None:
         made, before = Checkpoint.from_bytes(plain), self._ledger.checkpoint
-        if before is not None and before.facts["data_keys"] == made.data_keys:
-            return
-        if self._ledger.fault is None and made.data_keys:
-            facts = {"count": made.count, "data_keys": made.data_keys, "accepted": made.accepted}
-            self._ledger.append_checkpoint(facts, _LINE_EVERY)
+        known = Checkpoint() if before is None else Checkpoint(**before.facts)
+        same_keys = made.household == known.household
+        if self._ledger.fault is None and not (same_keys and made.data_keys == known.data_keys):
+            names = ("count", "data_keys", "household", "accepted")
+            facts = {name: getattr(made, name) for name in names}
+            self._ledger.append_checkpoint(facts, _LINE_EVERY if same_keys else timedelta(0))
 
 
 class BesideDeviceKey:
@@ -149,7 +153,7 @@ class RollbackCheck:
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._latest = Checkpoint()
-        self._written: tuple[object, ...] | None = None
+        self._written: Checkpoint | None = None
         self._written_at = 0.0
         self._visited_at = float("-inf")
         self._visited_end: tuple[int, str] | None = None
@@ -212,11 +216,12 @@ class RollbackCheck:
         if isinstance(self._ledger.fault, RolledBack | None):  # else its end is not to be believed
             length, mac = self._ledger.end
             made = replace(made, ledger_length=length, ledger_mac=mac)
-        made = replace(made, count=made.count + 1, data_keys=extent.data_keys)
-        new = (made.ledger_length, made.data_keys, extent.household, made.accepted, made.pending, made.broker)
+        made = replace(made, data_keys=extent.data_keys, household=extent.household[:8].hex())
+        new = replace(made, count=0)
         now = self._monotonic()
         if new == self._written and now - self._written_at < _COUNTED_EVERY_S:
             return
+        made = replace(made, count=made.count + 1)
         plain = made.to_bytes()
         self._places[DATABASE].save(plain)
         self._latest, self._written, self._written_at = made, new, now
@@ -226,10 +231,10 @@ class RollbackCheck:
                     place.save(plain)
 
     def _visit(self, broker: Place) -> None:
-        """Read and write at the broker, once there is a consent to speak of."""
+        """Read and write at the broker, which takes a connection."""
         now, end = self._monotonic(), self._ledger.end
         every = _VISITED_EVERY_S if end == self._visited_end else _VISITED_AGAIN_AFTER_S
-        if not self._ledger.consents() or now - self._visited_at < every:
+        if now - self._visited_at < every:
             return
         self._visited_at = now
         with suppress(BrokerUnavailable):
