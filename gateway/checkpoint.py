@@ -14,8 +14,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Protocol, Self
 
+NAME = "checkpoint"
 DATABASE = "database"  # the place that is written first
 LEDGER, HISTORY, BROKER = "ledger", "history", "broker"
 # An acceptance counts on from here, beyond whatever a place out of reach may have counted to meanwhile.
@@ -58,6 +60,11 @@ class Files(Protocol):
 
     def history_contains(self, tag: str, data_key: int) -> bool:
         """Also when the retention itself has removed the last of that meter."""
+
+
+def beside(device_key: Path) -> Path:
+    """Where the checkpoint beside a device key lies."""
+    return device_key.with_name(f"{device_key.name}.{NAME}")
 
 
 def newest(found: Mapping[str, Checkpoint]) -> Checkpoint:

@@ -6,14 +6,15 @@ gateway only read.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from gateway.checkpoint import DATABASE, LEDGER
+from gateway.checkpoint import DATABASE, LEDGER, NAME, rolled_back
 from gateway.config import Config
 from gateway.consent import Ledger
-from gateway.errors import ConfigError, GatewayError, HistorySalvaged
+from gateway.errors import ConfigError, GatewayError, HistoryError, HistorySalvaged, RolledBack
 from gateway.history import (
     DeviceKey,
     FolderLock,
@@ -28,11 +29,21 @@ from gateway.history import (
     settle,
 )
 from gateway.history.keeping import backup, salvage
-from gateway.rollback import STATE_NAME, BesideDeviceKey, DatabasePlace, LedgerPlace, Place
+from gateway.rollback import (
+    BesideDeviceKey,
+    DatabasePlace,
+    Files,
+    LedgerPlace,
+    Place,
+    begin_anew,
+    load,
+)
 
 HISTORY_NAME = "history.db"
 LEDGER_NAME = "ledger.jsonl"
 LEDGER_NEWEST = "ledger-newest"
+_LOOKS = 3
+_LOOK_AGAIN_S = 1.0
 
 
 class DataFolder:
@@ -119,10 +130,50 @@ def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
 def checkpoint_places(
     folder: DataFolder, config: Config, ledger: Ledger, history: SealedHistory
 ) -> dict[str, Place]:
-    """Where checkpoints are written, in the order in which they may be read beside the running gateway."""
-    places: dict[str, Place] = {"file": folder.hidden(STATE_NAME)}
+    """Where checkpoints are written."""
+    own: dict[str, Place] = {LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(history)}
+    return places_elsewhere(folder, config) | own
+
+
+def places_elsewhere(folder: DataFolder, config: Config) -> dict[str, Place]:
+    """Those that lie neither in the ledger nor in the database."""
+    places: dict[str, Place] = {"file": folder.hidden(NAME)}
     device_key = config.history.device_key
     # In the data folder itself it would say nothing that the other file does not say.
     if not is_credential(device_key) and device_key.parent != config.history.data_dir:
         places["device key"] = BesideDeviceKey(device_key, folder.secret)
-    return places | {LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(history)}
+    return places
+
+
+def check_rolled_back(config: Config, clock: Callable[[], datetime]) -> tuple[Ledger, RolledBack | None]:
+    """The ledger, and whether older copies lie in the place of files; changes nothing. Raises GatewayError.
+
+    The running gateway may write between two looks: what is wrong must be so several times.
+    """
+    for _ in range(_LOOKS):
+        folder, device_key = open_folder(config)
+        history = SealedHistory(folder.history, device_key, config.history.zone)
+        elsewhere = load(places_elsewhere(folder, config))  # these first: they never are ahead of the others
+        ledger = open_ledger(folder, clock)
+        found = elsewhere | load({LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(history)})
+        parts = rolled_back(found, Files(ledger, history.extent()))
+        if not parts or ledger.fault is not None:
+            break
+        time.sleep(_LOOK_AGAIN_S)
+    return ledger, RolledBack(tuple(sorted(parts))) if parts else None
+
+
+def after_restore(config: Config, clock: Callable[[], datetime]) -> None:
+    """Begin the register of consents anew beside a restored history: its keys are others now.
+
+    Only for who holds the folder's lock. Raises GatewayError.
+    """
+    folder, device_key = open_folder(config)
+    try:
+        if folder.ledger.exists():
+            folder.ledger.replace(folder.ledger.with_name(f"{LEDGER_NAME}.before-restore"))
+    except OSError as error:
+        raise HistoryError(f"{folder.ledger} cannot be set aside: {error.strerror}") from None
+    folder.hidden(LEDGER_NEWEST).forget()
+    history = SealedHistory(folder.history, device_key, config.history.zone)
+    begin_anew(checkpoint_places(folder, config, open_ledger(folder, clock), history))

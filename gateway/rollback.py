@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import checkpoint as checkpoints
-from gateway.checkpoint import BROKER, DATABASE, HISTORY, LEDGER, Checkpoint
+from gateway.checkpoint import BROKER, DATABASE, HISTORY, LEDGER, NAME, Checkpoint, beside
 from gateway.consent import Ledger
 from gateway.errors import BrokerUnavailable, GatewayError, HistoryError, RolledBack
 from gateway.history import Extent, GatewaySecret, HiddenFile, SealedHistory
 
-STATE_NAME = "checkpoint"
 _COUNTED_EVERY_S = 3600.0
 # The broker does not sync its file: what it took is relied on a while later only.
 _RELIED_ON_AFTER_S = 600.0
@@ -54,10 +53,10 @@ class DatabasePlace:
         self._history = history
 
     def load(self) -> bytes | None:
-        return self._history.state(STATE_NAME)
+        return self._history.state(NAME)
 
     def save(self, plain: bytes) -> None:
-        self._history.put_state(STATE_NAME, plain)
+        self._history.put_state(NAME, plain)
 
 
 class LedgerPlace:
@@ -108,16 +107,11 @@ class BrokerPlace:
     def load(self) -> bytes | None:
         text = self._broker.note()
         with suppress(ValueError):
-            return None if not text else self._key.reveal(STATE_NAME, base64.b64decode(text))
+            return None if not text else self._key.reveal(NAME, base64.b64decode(text))
         return None
 
     def save(self, plain: bytes) -> None:
-        self._broker.put_note(base64.b64encode(self._key.hide(STATE_NAME, plain)).decode())
-
-
-def beside(device_key: Path) -> Path:
-    """Where the checkpoint beside a device key lies."""
-    return device_key.with_name(f"{device_key.name}.{STATE_NAME}")
+        self._broker.put_note(base64.b64encode(self._key.hide(NAME, plain)).decode())
 
 
 class Files:
@@ -268,3 +262,13 @@ def load(places: Mapping[str, Place]) -> dict[str, Checkpoint]:
 def _read(place: Place) -> Checkpoint | None:
     plain = place.load()
     return None if plain is None else Checkpoint.from_bytes(plain)
+
+
+def begin_anew(places: Mapping[str, Place]) -> None:
+    """Take everything as it is, whatever the places say: after a restore. Raises GatewayError."""
+    plain = checkpoints.accepted(checkpoints.newest(load(places))).to_bytes()
+    places[DATABASE].save(plain)
+    for name, place in places.items():
+        if name not in (DATABASE, LEDGER):
+            with suppress(GatewayError):
+                place.save(plain)

@@ -6,7 +6,6 @@ back all that has changed is not found.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,8 +19,8 @@ import pytest
 from gateway.config import Config, HistoryConfig
 from gateway.consent import Ledger, State
 from gateway.consent.ledger import Event
-from gateway.data_folder import DataFolder, checkpoint_places, open_folder, open_ledger
-from gateway.errors import BrokerUnavailable, ConsentError, LedgerBroken, RolledBack
+from gateway.data_folder import checkpoint_places, open_folder
+from gateway.errors import BrokerUnavailable, LedgerBroken, RolledBack
 from gateway.history import SealedHistory
 from gateway.history.keeping.retention import Retention
 from gateway.history.keys.keyring import COST_IN_TESTS
@@ -208,3 +207,268 @@ def test_every_subset_of_files_that_is_put_back_is_found_or_undoes_nothing(
         else:
             assert set(again.valid) <= allowed, subset
         shutil.rmtree(root)
+
+
+# --- remembered, and accepted ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def found(home: Home, tmp_path: Path) -> Home:
+    """The ledger was put back with its marker: what was withdrawn would be valid again."""
+    before, _, _ = acted(home, "withdraw", tmp_path)
+    for name in ("data/ledger.jsonl", "data/hidden/ledger-newest"):
+        put_back(home.root, name, before)
+    home.start()
+    assert isinstance(home.ledger.fault, RolledBack)
+    assert home.ledger.fault.parts == ("ledger",)
+    return home
+
+
+@pytest.mark.parametrize("gone", CHANGED)
+def test_it_is_remembered_whatever_place_is_removed_next(found: Home, gone: str) -> None:
+    for _ in range(2):
+        (found.root / gone).unlink(missing_ok=True)
+        found.start()
+        assert found.ledger.fault is not None
+        assert found.valid == []
+
+
+def test_accepted_the_consents_have_ended_the_stop_switch_is_on_and_nothing_is_found_any_more(
+    found: Home,
+) -> None:
+    found.ledger.accept("page")
+    for _ in range(3):
+        found.later(4000)
+        found.start()
+        assert found.ledger.fault is None
+    assert {consent.state for consent in found.ledger.consents()} == {State.WITHDRAWN}
+    assert found.ledger.sharing_stopped
+    found.ledger.append(Event.SHARING_STARTED, method="page")
+    found.ledger.append(Event.REQUESTED, "c3", terms=terms().as_json(), method="page")
+    found.ledger.append(Event.GIVEN, "c3", method="page")
+    found.start()
+    assert found.valid == ["c3"]
+
+
+def test_what_was_accepted_cannot_be_undone_by_the_files_from_before(home: Home, tmp_path: Path) -> None:
+    before, after, changed = acted(home, "withdraw", tmp_path)
+    for name in ("data/ledger.jsonl", "data/hidden/ledger-newest"):
+        put_back(home.root, name, before)
+    home.start()
+    home.ledger.accept("page")
+    home.tick()
+    for older in (before, after):
+        for subset in subsets(changed):
+            if "data/ledger.jsonl" in subset:
+                root = tmp_path / "now"
+                shutil.copytree(home.root, root)
+                for name in subset:
+                    put_back(root, name, older)
+                again = Home(root)
+                assert again.ledger.fault is not None, subset
+                assert again.valid == []
+                shutil.rmtree(root)
+
+
+def test_a_ledger_that_was_altered_is_accepted_and_another_one_begun(home: Home) -> None:
+    raw = home.paths.ledger.read_bytes()
+    home.paths.ledger.write_bytes(raw[:-200] + raw[-100:])
+    home.start()
+    assert home.valid == []
+    assert isinstance(home.ledger.fault, LedgerBroken)
+    home.ledger.accept("command")
+    for _ in range(2):
+        home.tick()
+        home.start()
+        assert home.ledger.fault is None
+        assert home.ledger.consents() == []
+        assert home.ledger.sharing_stopped
+
+
+def test_a_history_that_was_put_back_and_accepted_keeps_the_consents(home: Home, tmp_path: Path) -> None:
+    before, _, _ = acted(home, "record", tmp_path)
+    put_back(home.root, "data/history.db", before)
+    home.start()
+    assert home.ledger.fault is not None
+    assert home.history.older_copy() is not None
+    home.ledger.accept("page")
+    home.tick()
+    home.start()
+    assert home.ledger.fault is None
+    assert home.history.older_copy() is None
+    home.ledger.append(Event.SHARING_STARTED, method="page")
+    assert set(home.valid) == {"c1", "c2"}
+
+
+# --- places that come within reach later -----------------------------------------------------------
+
+
+def everything_but(home: Home, kept: str, before: Path) -> None:
+    for name in CHANGED:
+        if name != kept:
+            put_back(home.root, name, before)
+
+
+def test_a_broker_that_answers_later_says_so_then(home: Home, tmp_path: Path) -> None:
+    before, _, _ = acted(home, "withdraw", tmp_path)
+    everything_but(home, "broker.json", before)
+    home.broker.down = True
+    home.start()
+    assert home.ledger.fault is None  # nobody is there who could say
+    home.broker.down = False
+    home.later(61)
+    assert isinstance(home.ledger.fault, RolledBack)
+    assert home.valid == []
+
+
+def test_a_stick_that_is_plugged_in_later_says_so_then(home: Home, tmp_path: Path) -> None:
+    before, _, _ = acted(home, "withdraw", tmp_path)
+    stick = "stick/device.key.checkpoint"
+    away = (home.root / stick).read_bytes()
+    everything_but(home, stick, before)
+    (home.root / stick).unlink()
+    home.start()
+    assert home.ledger.fault is None
+    (home.root / stick).write_bytes(away)
+    home.tick()
+    assert isinstance(home.ledger.fault, RolledBack)
+
+
+def test_an_older_file_of_the_broker_alone_is_found_once_the_newer_was_surely_on_its_disk(home: Home) -> None:
+    older = home.broker.path.read_text()
+    withdraw(home)
+    home.later(120)
+    home.later(3700)  # it was read back an hour later
+    newer = home.broker.path.read_text()
+    home.broker.path.write_text(older)
+    home.start()
+    assert home.ledger.fault is not None
+    assert "broker" in str(home.ledger.fault)
+    assert newer != older
+
+
+def test_a_broker_that_lost_what_it_took_just_now_is_no_rollback(home: Home) -> None:
+    older = home.broker.path.read_text()
+    withdraw(home)
+    home.later(120)
+    home.broker.path.write_text(older)  # it does not sync its file: the power was cut
+    home.start()
+    assert home.ledger.fault is None
+
+
+# --- no false alarm -------------------------------------------------------------------------------------
+
+
+class Cut(BaseException):
+    """The power is gone."""
+
+
+class CutPlace:
+    """A place whose disk loses power at one of all writes: before it, or after it."""
+
+    def __init__(self, place: Place, power: Power) -> None:
+        self.place, self.power = place, power
+
+    def load(self) -> bytes | None:
+        return self.place.load()
+
+    def save(self, plain: bytes) -> None:
+        self.power.use()
+        self.place.save(plain)
+        self.power.use()
+
+
+class Power:
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def use(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Cut
+
+
+@pytest.mark.parametrize("act", [*ACTS, "grant", "accept"])
+def test_a_cut_between_any_two_writes_is_no_rollback(home: Home, tmp_path: Path, act: str) -> None:
+    if act == "accept":
+        home.ledger.close(["ledger"])
+        home.later(60)
+    power, cuts, whole = Power(), 0, False
+    while not whole:
+        root = tmp_path / "cut"
+        shutil.copytree(home.root, root)
+        again = Home(root, Clock(home.clock()))
+        again.wrap = lambda place: CutPlace(place, power)
+        again.start()
+        power.left = cuts
+        with suppress(Cut):
+            if act == "grant":
+                again.ledger.append(Event.REQUESTED, "c3", terms=terms().as_json(), method="page")
+                again.tick()
+                again.ledger.append(Event.GIVEN, "c3", method="page")
+            elif act == "accept":
+                again.ledger.accept("page")
+            else:
+                ACTS[act](again)
+            again.later(120)
+            whole = True
+        power.left = None
+        for _ in range(2):
+            after = Home(root, Clock(again.clock()))
+            if act != "accept":
+                assert after.ledger.fault is None, cuts
+                assert after.history.older_copy() is None
+            elif after.ledger.fault is not None:
+                after.ledger.accept("page")
+            after.later(4000)
+        assert act != "accept" or after.valid == []
+        shutil.rmtree(root)
+        cuts += 1
+    assert cuts > 8
+
+
+class FullPlace:
+    """A place that can be read, and refuses what is written."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def load(self) -> bytes | None:
+        return self.place.load()
+
+    def save(self, plain: bytes) -> None:
+        raise BrokerUnavailable("there is no room")
+
+
+@pytest.mark.parametrize("refused", ["file", "device key", "ledger", "database"])
+def test_a_place_that_refuses_writes_for_a_while_is_no_rollback(home: Home, refused: str) -> None:
+    places = {**home.check._places}
+    places[refused] = FullPlace(places[refused])
+    check = RollbackCheck(home.ledger, home.history, places, None, lambda: home.seconds)
+    check.start()
+    for event in (Event.PAUSED, Event.RESUMED, Event.PAUSED):
+        home.ledger.append(event, "c2", method="page")
+        home.seconds += 4000
+        with suppress(BrokerUnavailable):
+            check.tick()
+    home.start()
+    assert home.ledger.fault is None
+
+
+def test_what_the_retention_removes_to_the_last_is_no_rollback(home: Home) -> None:
+    kept = Retention(trace_days=1, profile_months=1)
+    today = (NOON + timedelta(days=100)).date()
+    assert home.history.keep(kept, today, int(NOON.timestamp()) + 8_640_000, 50)
+    assert home.history.extent().data_keys == {}
+    for _ in range(2):
+        home.later(4000)
+        home.start()
+        assert home.ledger.fault is None
+
+
+def test_a_renewal_of_the_keys_is_no_rollback(home: Home) -> None:
+    home.history.renew(NUMBER, PASSWORD, NOON.timestamp())
+    home.later(4000)
+    home.start()
+    assert home.ledger.fault is None

@@ -15,7 +15,7 @@ from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Term
 from gateway.consent.consent import USUAL
 from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
 from gateway.consent.receipt import receipt
-from gateway.data_folder import open_folder, open_ledger
+from gateway.data_folder import check_rolled_back, open_folder, open_ledger
 from gateway.errors import ConsentError
 from gateway.history.kept.periods import midnight
 
@@ -140,6 +140,27 @@ def consent_receipt(consent_id: str, config_path: Path | None) -> None:
 @consent.command("verify")
 @config_option
 def consent_verify(config_path: Path | None) -> None:
-    """Check that the register of consents is whole and unaltered."""
-    _ledger(config_path)
+    """Check that the register of consents is whole and unaltered, and no older copy."""
+    ledger, rolled_back = check_rolled_back(configured(config_path), utc_now)
+    if (fault := ledger.fault or rolled_back) is not None:
+        raise fault
     click.echo("The register of consents is whole.")
+
+
+@consent.command("accept")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def consent_accept(yes: bool, config_path: Path | None) -> None:
+    """Go on after files of the gateway were altered, or older copies put in their place.
+
+    Sharing stays stopped until you start it. Where the register of consents was altered or put back, every
+    consent in it ends, since a withdrawal may be missing: give them anew.
+    """
+    if not yes:
+        click.echo(ask(config_path, "status")["sharing"], err=True)
+        click.confirm("Go on with the files as they are?", abort=True, err=True)
+    ask(config_path, "accept")
+    click.echo(
+        "Accepted. Sharing is stopped: look at p1-gateway consent list, then start it with p1-gateway"
+        " stop-switch sharing off."
+    )

@@ -19,7 +19,7 @@ from gateway.cli.options import (
 )
 from gateway.clock import utc_now
 from gateway.config import Config
-from gateway.data_folder import HISTORY_NAME, open_folder, open_retention, take_folder
+from gateway.data_folder import HISTORY_NAME, after_restore, open_folder, open_retention, take_folder
 from gateway.errors import BackupFailed, FolderInUse, GatewayError
 from gateway.history import FolderLock, Retention
 from gateway.history.keeping import backup
@@ -129,6 +129,7 @@ def restore(
     try:
         history = settings.history.data_dir / HISTORY_NAME
         backup.restore(file, history, settings.history.device_key, number, code, password)
+        after_restore(settings, utc_now)
     finally:
         lock.release()
     click.echo(

@@ -29,6 +29,7 @@ from gateway.errors import (
     NotClaimed,
     PasswordTooShort,
     RegistersBeganAnew,
+    RolledBack,
     SealBroken,
     SeveralPorts,
     StateUnusable,
@@ -60,6 +61,7 @@ _SENTENCES: dict[type[GatewayError], str] = {
     SealBroken: N_("A part of the history was altered and is not shown."),
     BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
     LedgerBroken: N_("The register of consents was altered."),
+    RolledBack: N_("Older copies of the gateway's files were put in their place."),
     MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),
     SeveralPorts: N_(
         "This machine has several serial ports, and only you know which one the meter is at: the command "

@@ -115,6 +115,15 @@ def start() -> AnyResponse:
     )
 
 
+@pages.post("/accept")
+def accept() -> AnyResponse:
+    return _done(
+        lambda: here().sharing.accept(method="page"),
+        _("Accepted. Sharing is stopped: look at your consents, then start it again."),
+        url_for("sharing.page"),
+    )
+
+
 @pages.get("/<consent_id>/receipt")
 def receipt(consent_id: str) -> str:
     consent = _found(consent_id)

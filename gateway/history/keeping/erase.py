@@ -11,6 +11,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+from gateway.checkpoint import beside
 from gateway.errors import DeviceKeyUnusable, HistoryError
 from gateway.files import sync_folder
 from gateway.history.disk.key_files import SECRET_NAME, device_key_path, is_credential, next_path
@@ -63,6 +64,7 @@ def _erase_device_key(setting: Path) -> bool:
         return False
     for place in (path, next_path(path), path.with_name(path.name + ".new")):
         _overwrite(place)
+    beside(path).unlink(missing_ok=True)
     return not path.exists()
 
 
