@@ -80,7 +80,7 @@ class Daemon:
         self._told: dict[str, datetime] = {}
         self._ticked_at = time.monotonic()
         self.live = Live(clock)
-        self._lock = take_folder(config, tell=self._fault)
+        self._lock = take_folder(config, tell=self._fault, as_root=False)
         folder, device_key = open_folder(config)
         secrets = BrokerSecrets.load_or_create(folder.hidden("broker"))
         broker = config.broker

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gateway.checkpoint import DATABASE, LEDGER, NAME, rolled_back
 from gateway.config import Config
 from gateway.consent import Ledger
 from gateway.errors import ConfigError, GatewayError, HistoryError, HistorySalvaged, RolledBack
+from gateway.files import check_folder
 from gateway.history import (
     DeviceKey,
     FolderLock,
@@ -67,18 +69,22 @@ def control_socket(folder: Path) -> Path:
 
 
 def take_folder(
-    config: Config, settled: bool = True, tell: Callable[[GatewayError], None] = lambda _: None
+    config: Config,
+    settled: bool = True,
+    tell: Callable[[GatewayError], None] = lambda _: None,
+    as_root: bool = True,
 ) -> FolderLock:
     """Make the data folder one's own, mend what is damaged, and end what a power cut interrupted in it.
 
     Without `settled` it is left as it is: where the device key is lost, it cannot be ended. `tell` hears of
-    what was mended.
+    what was mended. Without `as_root` not even root works in the folder of another user.
 
     Raises ConfigError, FolderInUse and HistoryError.
     """
     folder = config.history.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(folder)
+        check_folder(folder, as_root=as_root)
         lock = FolderLock(folder)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
@@ -105,11 +111,17 @@ def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
     """The data folder, made at the first start with its keys. Raises ConfigError and HistoryError."""
     folder = config.history.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(folder)
+        check_folder(folder)
         keys = open_keys(config.history.device_key, folder / HISTORY_NAME)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
     return DataFolder(folder, keys.secret), keys.device_key
+
+
+def _make(folder: Path) -> None:
+    with suppress(FileExistsError):  # what is there is looked at next
+        folder.mkdir(parents=True, mode=0o700)
 
 
 def open_retention(folder: DataFolder, config: Config) -> RetentionChoice:

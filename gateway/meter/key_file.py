@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
-from gateway.errors import KeyFileUnusable, MeterKeyUnusable
+from gateway.errors import KeyFileUnusable, MeterKeyUnusable, UnsafeFile
+from gateway.files import OTHERS, check_reach
 from gateway.p1.cipher import MeterKey
 
 _LONGEST_FILE = 4096
@@ -37,12 +36,11 @@ def _text(written: str) -> str:
     try:
         path = Path(written).expanduser()
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
-                raise KeyFileUnusable(
-                    f"everybody on this machine can read the meter's key file {written}: "
-                    f"run chmod 600 {written}"
-                )
+            # Its group may: root owns it, and the gateway's group reads it.
+            check_reach(Path(written), file.fileno(), OTHERS)
             return file.read(_LONGEST_FILE).decode("ascii")
+    except UnsafeFile as error:
+        raise KeyFileUnusable(f"the meter's key is no secret: {error}") from None
     except OSError as error:
         raise KeyFileUnusable(
             f"the meter's key file {written} cannot be read ({error.strerror}): check meter.key_file"

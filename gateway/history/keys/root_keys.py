@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.errors import DeviceKeyUnusable, StateUnusable
-from gateway.files import write_whole
+from gateway.errors import DeviceKeyUnusable, StateUnusable, UnsafeFile
+from gateway.files import GROUP_AND_OTHERS, check_reach, write_whole
 
 LABEL = b"p1-gateway/1/"
 KEY_BYTES = 32
@@ -105,9 +105,13 @@ class DeviceKey(RootKey):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the device key. Raises DeviceKeyUnusable."""
+        """Read the device key, unless others can, too. Raises DeviceKeyUnusable."""
         try:
-            return cls(path.read_bytes(), path)
+            with path.open("rb") as file:
+                check_reach(path, file.fileno(), GROUP_AND_OTHERS)
+                return cls(file.read(KEY_BYTES + 1), path)
+        except UnsafeFile as error:
+            raise DeviceKeyUnusable(f"the device key is no secret: {error}") from None
         except OSError as error:
             raise DeviceKeyUnusable(f"the device key {path} cannot be read: {error.strerror}") from None
 
