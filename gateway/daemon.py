@@ -105,6 +105,7 @@ class Daemon:
             BrokerPlace(access, folder.secret),
         )
         self._rollback.start()
+        self._check_files()
         self._housekeeping = Housekeeping(
             self.history,
             open_retention(folder, config),
@@ -242,6 +243,7 @@ class Daemon:
 
     def _finish(self) -> None:
         self._panel.close()
+        self._check_files()
         try:
             self._publisher.stop()
             self._disclosures.save()
@@ -294,6 +296,9 @@ class Daemon:
     def _sharing_changed(self) -> None:
         """After each act of the owner: it counts at once, and cannot be undone by older files."""
         self._publisher.reconcile()
+        self._check_files()
+
+    def _check_files(self) -> None:
         try:
             self._rollback.tick(visit_broker=False)
         except GatewayError as fault:  # the housekeeping tries it again

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ class RunningGateway:
         if broker:
             own = BrokerSecrets.load_or_create(paths.hidden("broker"))
             files = provision(paths.broker, own, self.broker_port)
+            self._broker_files = files
             self._mosquitto = Mosquitto(files, self.broker_port)
 
     def start(self) -> int:
@@ -124,6 +125,14 @@ class RunningGateway:
             self.stop()
         if self._mosquitto is not None:
             self._mosquitto.stop()
+
+    @contextlib.contextmanager
+    def broker_stopped(self) -> Iterator[Path]:
+        """While its files are changed: gives the one in which it remembers its clients."""
+        assert self._mosquitto is not None
+        self._mosquitto.stop()
+        yield self._broker_files.with_name("dynamic-security.json")
+        self._mosquitto = Mosquitto(self._broker_files, self.broker_port)
 
     def ask(self, operation: str, **facts: Any) -> Any:
         return ask(self._control, operation, **facts)

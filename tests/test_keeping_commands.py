@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.checkpoint import beside
 from gateway.history import Period
 from gateway.simulator import Household, SimulatedMeter
 from tests.running import PASSWORD, FedMeter, RunningGateway, until
@@ -69,12 +70,55 @@ def test_a_backup_made_while_it_runs_is_restored_on_another_gateway(
         answer = there.command("history", "restore", made["file"], *options, *passwords, stdin=number)
         assert answer.returncode == 0, answer.stderr
         assert meter.number not in answer.stdout + answer.stderr
+        command_finds_no_rollback(there)
         there.reopen()
         opened = there.unlock(meter.number, LATER)
         assert opened.usage(Period.QUARTER, START, START + timedelta(minutes=30)) == before
         assert there.command("history", "verify").returncode == 0
+        for _ in range(2):
+            there.start()
+            line.accept()
+            assert there.status()["sharing"] in ("nobody has a consent", "stopped")
+            there.stop()
+        command_finds_no_rollback(there)
         again = there.command("history", "restore", made["file"], *options, *passwords, stdin=number)
         assert "already has an owner" in again.stderr
+
+
+def command_finds_no_rollback(gateway: RunningGateway) -> None:
+    checked = gateway.command("consent", "verify")
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_backup_is_restored_where_it_was_made_after_an_erase_and_is_no_rollback(
+    tmp_path: Path, line: FedMeter, meter: SimulatedMeter
+) -> None:
+    """The broker and the stick remember what was there before, under the same keys."""
+    gateway, code = recorded(tmp_path / "here", line, meter)
+    (tmp_path / "code").write_text(code + "\n")
+    (tmp_path / "password").write_text(LATER + "\n")
+    with closing(gateway):
+        gateway.command("stop-switch", "sharing", "on")
+        made = json.loads(gateway.command("history", "backup", "--to", str(tmp_path), "--json").stdout)
+        gateway.stop()
+        key = gateway.config.history.device_key
+        stick = beside(key).read_bytes()
+        assert gateway.command("history", "erase", "--yes").returncode == 0
+        assert not beside(key).exists()
+        beside(key).write_bytes(stick)  # a stick that was not plugged in at the erase
+        gateway.start()
+        line.accept()
+        gateway.command("stop-switch", "sharing", "on")  # the ledger of the gateway before its restore
+        gateway.stop()
+        words = ("--code-file", str(tmp_path / "code"), "--new-password-file", str(tmp_path / "password"))
+        restored = gateway.command("history", "restore", made["file"], *words, stdin=f"{meter.number}\n")
+        assert restored.returncode == 0, restored.stderr
+        for _ in range(2):
+            gateway.start()
+            line.accept()
+            assert gateway.status()["sharing"] == "nobody has a consent"
+            command_finds_no_rollback(gateway)
+            gateway.stop()
 
 
 def test_retention_is_shown_chosen_and_carried_out_by_the_running_gateway(
