@@ -23,9 +23,10 @@ from gateway.data_folder import checkpoint_places, open_folder
 from gateway.errors import BrokerUnavailable, LedgerBroken, RolledBack
 from gateway.history import SealedHistory
 from gateway.history.keeping.retention import Retention
+from gateway.history.keeping.salvage import salvage
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.rollback import BrokerPlace, Place, RollbackCheck
-from tests.history.recording import record
+from tests.history.recording import record, tamper
 from tests.history.renewing import two_meters
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE, Clock, terms
 
@@ -463,6 +464,27 @@ def test_what_the_retention_removes_to_the_last_is_no_rollback(home: Home) -> No
     assert home.history.extent().data_keys == {}
     for _ in range(2):
         home.later(4000)
+        home.start()
+        assert home.ledger.fault is None
+
+
+def test_a_damaged_database_whose_newest_keys_were_lost_is_told_and_can_be_accepted(home: Home) -> None:
+    """It cannot be told from an older copy that somebody damaged."""
+    tamper(home.paths.history, "DELETE FROM data_key WHERE id > 4")
+    salvage(home.paths.history, NOON)
+    home.start()
+    assert home.ledger.fault is not None
+    home.ledger.accept("page")
+    for _ in range(2):
+        home.later(4000)
+        home.start()
+        assert home.ledger.fault is None
+        assert [consent.state for consent in home.ledger.consents()] == [State.GIVEN, State.GIVEN]
+
+
+def test_a_damaged_database_of_which_all_was_salvaged_is_no_rollback(home: Home) -> None:
+    salvage(home.paths.history, NOON)
+    for _ in range(2):
         home.start()
         assert home.ledger.fault is None
 

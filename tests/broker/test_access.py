@@ -207,3 +207,23 @@ def test_a_broker_that_does_not_start_says_why(tmp_path: Path) -> None:
     configuration.write_text(configuration.read_text() + "no_such_setting true\n")
     with pytest.raises(BrokerUnavailable, match=r"Mosquitto did not start: .*mosquitto\.conf"):
         Mosquitto(configuration, port)
+
+
+def test_a_note_outlives_the_broker_and_no_client_can_read_it(
+    broker: Broker, gateway: Gateway, recipient: Callable[..., Recipient]
+) -> None:
+    access = ManagedAccess("127.0.0.1", broker.port, OWN.administrator)
+    assert access.note() is None
+    access.put_note("first")
+    access.put_note("count 7")
+    assert access.note() == "count 7"
+    _, credentials = gateway.grant()
+    broker.stop()
+    broker.provision()  # as at a start of the demo
+    broker.start()
+    assert access.note() == "count 7"
+    app = recipient(credentials)
+    assert not app.subscribe("$CONTROL/dynamic-security/v1/#")
+    broker.stop()
+    with pytest.raises(BrokerUnavailable):
+        access.note()

@@ -270,6 +270,25 @@ def test_a_broken_ledger_is_said_and_offers_no_grant(tmp_path: Path) -> None:
     assert home.access.inside == {}
 
 
+def test_what_was_rolled_back_is_accepted_on_the_page(home: Home, owner: Browser) -> None:
+    grant(owner)
+    home.sharing._ledger.close(["ledger"])
+    home.open_ledger()
+    owner = Browser(home.app())
+    owner.sign_in()
+    page = owner.get("/sharing/").text
+    assert "Older copies of the gateway&#39;s files were put in their place." in page
+    assert "/sharing/new" not in page
+    assert owner.post("/sharing/accept").location == "/sharing/"
+    page = owner.get("/sharing/").text
+    assert "Accepted. Sharing is stopped" in page
+    assert "/sharing/new" in page
+    assert {consent.state for consent in home.sharing.consents()} == {State.WITHDRAWN}
+    assert home.access.inside == {}
+    owner.post("/sharing/accept")
+    assert "nothing to accept" in owner.get("/sharing/").text
+
+
 def test_what_was_sent_is_counted_by_day_and_category(home: Home, owner: Browser) -> None:
     grant(owner)
     (consent,) = home.sharing.consents()
