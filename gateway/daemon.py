@@ -288,10 +288,13 @@ class Daemon:
 
     def _reconcile(self) -> None:
         """Every few seconds: look for older files, then tell the broker what follows from it."""
+        before = self.ledger.fault
         try:
             self._rollback.tick()
         finally:
             self._publisher.reconcile()
+            if self.ledger.fault not in (None, before):
+                log.error("%s", self.ledger.fault)
 
     def _sharing_changed(self) -> None:
         """After each act of the owner: it counts at once, and cannot be undone by older files."""
@@ -376,6 +379,7 @@ class Daemon:
         return {
             "claimed": self.history.claimed,
             "history_fault": self._history_fault_now(),
+            "ledger_fault": self.ledger.fault and str(self.ledger.fault),
             "meter": "receiving" if self.live.is_fresh() else "silent",
             "fault": latest.fault and str(latest.fault),
             "telegrams": latest.telegrams,
@@ -401,8 +405,9 @@ class Daemon:
         }
 
     def _history_fault_now(self) -> str | None:
-        fault = self._history_fault and self.history.older_copy()  # until the owner has accepted it
-        return fault and str(fault)
+        if self._history_fault is not None:
+            self._history_fault = self.history.older_copy()  # until the owner has accepted it
+        return None if self._history_fault is None else str(self._history_fault)
 
     def _sharing_status(self, now: datetime) -> str:
         if self.ledger.fault is not None:

@@ -178,7 +178,7 @@ class RollbackCheck:
 
     def _compare(self, found: Mapping[str, Checkpoint]) -> None:
         """What was found in a place, against what the database holds."""
-        known = {DATABASE: self._latest} | found
+        known = {DATABASE: self._latest, **found}
         parts = checkpoints.rolled_back(known, self._files())
         latest = checkpoints.newest(known)
         # Counting goes on behind the highest; what the others know of it stays.

@@ -115,6 +115,9 @@ class Home:
             self.ledger.append(Event.GIVEN, consent_id, method="page")
         self.later(120)
 
+    def fault(self) -> LedgerBroken | None:
+        return self.ledger.fault
+
     @property
     def valid(self) -> list[str]:
         return [consent.id for consent in self.ledger.valid(NOON)]
@@ -200,11 +203,11 @@ def test_every_subset_of_files_that_is_put_back_is_found_or_undoes_nothing(
         # ledger is no witness.
         witnessed = act in ("record", "password") or not {*OF_DATABASE} <= {*subset}
         if "data/ledger.jsonl" in subset or ("data/history.db" in subset and witnessed):
-            assert again.ledger.fault is not None, subset
+            assert again.fault() is not None, subset
             assert again.valid == [], subset
             with pytest.raises(LedgerBroken):
                 again.ledger.append(Event.SHARING_STARTED)
-            assert Home(root, Clock(home.clock())).ledger.fault is not None, subset  # remembered
+            assert Home(root, Clock(home.clock())).fault() is not None, subset  # remembered
         else:
             assert set(again.valid) <= allowed, subset
         shutil.rmtree(root)
@@ -230,7 +233,7 @@ def test_it_is_remembered_whatever_place_is_removed_next(found: Home, gone: str)
     for _ in range(2):
         (found.root / gone).unlink(missing_ok=True)
         found.start()
-        assert found.ledger.fault is not None
+        assert found.fault() is not None
         assert found.valid == []
 
 
@@ -241,7 +244,7 @@ def test_accepted_the_consents_have_ended_the_stop_switch_is_on_and_nothing_is_f
     for _ in range(3):
         found.later(4000)
         found.start()
-        assert found.ledger.fault is None
+        assert found.fault() is None
     assert {consent.state for consent in found.ledger.consents()} == {State.WITHDRAWN}
     assert found.ledger.sharing_stopped
     found.ledger.append(Event.SHARING_STARTED, method="page")
@@ -266,7 +269,7 @@ def test_what_was_accepted_cannot_be_undone_by_the_files_from_before(home: Home,
                 for name in subset:
                     put_back(root, name, older)
                 again = Home(root)
-                assert again.ledger.fault is not None, subset
+                assert again.fault() is not None, subset
                 assert again.valid == []
                 shutil.rmtree(root)
 
@@ -281,7 +284,7 @@ def test_a_ledger_that_was_altered_is_accepted_and_another_one_begun(home: Home)
     for _ in range(2):
         home.tick()
         home.start()
-        assert home.ledger.fault is None
+        assert home.fault() is None
         assert home.ledger.consents() == []
         assert home.ledger.sharing_stopped
 
@@ -290,12 +293,12 @@ def test_a_history_that_was_put_back_and_accepted_keeps_the_consents(home: Home,
     before, _, _ = acted(home, "record", tmp_path)
     put_back(home.root, "data/history.db", before)
     home.start()
-    assert home.ledger.fault is not None
+    assert home.fault() is not None
     assert home.history.older_copy() is not None
     home.ledger.accept("page")
     home.tick()
     home.start()
-    assert home.ledger.fault is None
+    assert home.fault() is None
     assert home.history.older_copy() is None
     home.ledger.append(Event.SHARING_STARTED, method="page")
     assert set(home.valid) == {"c1", "c2"}
@@ -315,7 +318,7 @@ def test_a_broker_that_answers_later_says_so_then(home: Home, tmp_path: Path) ->
     everything_but(home, "broker.json", before)
     home.broker.down = True
     home.start()
-    assert home.ledger.fault is None  # nobody is there who could say
+    assert home.fault() is None  # nobody is there who could say
     home.broker.down = False
     home.later(61)
     assert isinstance(home.ledger.fault, RolledBack)
@@ -329,7 +332,7 @@ def test_a_stick_that_is_plugged_in_later_says_so_then(home: Home, tmp_path: Pat
     everything_but(home, stick, before)
     (home.root / stick).unlink()
     home.start()
-    assert home.ledger.fault is None
+    assert home.fault() is None
     (home.root / stick).write_bytes(away)
     home.tick()
     assert isinstance(home.ledger.fault, RolledBack)
@@ -343,7 +346,7 @@ def test_an_older_file_of_the_broker_alone_is_found_once_the_newer_was_surely_on
     newer = home.broker.path.read_text()
     home.broker.path.write_text(older)
     home.start()
-    assert home.ledger.fault is not None
+    assert home.fault() is not None
     assert "broker" in str(home.ledger.fault)
     assert newer != older
 
@@ -354,7 +357,7 @@ def test_a_broker_that_lost_what_it_took_just_now_is_no_rollback(home: Home) -> 
     home.later(120)
     home.broker.path.write_text(older)  # it does not sync its file: the power was cut
     home.start()
-    assert home.ledger.fault is None
+    assert home.fault() is None
 
 
 # --- no false alarm -------------------------------------------------------------------------------------
@@ -418,9 +421,9 @@ def test_a_cut_between_any_two_writes_is_no_rollback(home: Home, tmp_path: Path,
         for _ in range(2):
             after = Home(root, Clock(again.clock()))
             if act != "accept":
-                assert after.ledger.fault is None, cuts
+                assert after.fault() is None, cuts
                 assert after.history.older_copy() is None
-            elif after.ledger.fault is not None:
+            elif after.fault() is not None:
                 after.ledger.accept("page")
             after.later(4000)
         assert act != "accept" or after.valid == []
@@ -454,7 +457,7 @@ def test_a_place_that_refuses_writes_for_a_while_is_no_rollback(home: Home, refu
         with suppress(BrokerUnavailable):
             check.tick()
     home.start()
-    assert home.ledger.fault is None
+    assert home.fault() is None
 
 
 def test_what_the_retention_removes_to_the_last_is_no_rollback(home: Home) -> None:
@@ -465,7 +468,7 @@ def test_what_the_retention_removes_to_the_last_is_no_rollback(home: Home) -> No
     for _ in range(2):
         home.later(4000)
         home.start()
-        assert home.ledger.fault is None
+        assert home.fault() is None
 
 
 def test_a_damaged_database_whose_newest_keys_were_lost_is_told_and_can_be_accepted(home: Home) -> None:
@@ -473,12 +476,12 @@ def test_a_damaged_database_whose_newest_keys_were_lost_is_told_and_can_be_accep
     tamper(home.paths.history, "DELETE FROM data_key WHERE id > 4")
     salvage(home.paths.history, NOON)
     home.start()
-    assert home.ledger.fault is not None
+    assert home.fault() is not None
     home.ledger.accept("page")
     for _ in range(2):
         home.later(4000)
         home.start()
-        assert home.ledger.fault is None
+        assert home.fault() is None
         assert [consent.state for consent in home.ledger.consents()] == [State.GIVEN, State.GIVEN]
 
 
@@ -486,11 +489,11 @@ def test_a_damaged_database_of_which_all_was_salvaged_is_no_rollback(home: Home)
     salvage(home.paths.history, NOON)
     for _ in range(2):
         home.start()
-        assert home.ledger.fault is None
+        assert home.fault() is None
 
 
 def test_a_renewal_of_the_keys_is_no_rollback(home: Home) -> None:
     home.history.renew(NUMBER, PASSWORD, NOON.timestamp())
     home.later(4000)
     home.start()
-    assert home.ledger.fault is None
+    assert home.fault() is None

@@ -85,6 +85,8 @@ def test_a_withdrawal_is_not_undone_by_ledger_marker_and_broker_file_of_before(
         assert "an older copy was put in the place of the register of consents" in gateway.status()["sharing"]
         assert gateway.command(*GRANT).returncode == 1
         assert "an older copy" in gateway.command("consent", "verify").stderr
+        doctor = " ".join(gateway.command("doctor").stdout.split())
+        assert "wrong consents An older copy was put in the place of the register of consents" in doctor
         assert "an older copy" in gateway.command("history", "verify").stdout
         assert gateway.stop() == 0
     begin_again(gateway, line)

@@ -39,6 +39,10 @@ _WIDTH = 100
 _INDENT = 22
 _COLOURS = {Grade.GOOD: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
 _MUCH_DAMAGE = 0.01
+_ACCEPT = (
+    "Find out who had access to the card of the gateway, then accept the files as they are:"
+    " p1-gateway consent accept."
+)
 
 
 @click.command()
@@ -149,6 +153,9 @@ def judge_status(status: Mapping[str, Any]) -> list[Finding]:
                 "again so that it can listen itself, and start the gateway afterwards.",
             )
         )
+    for subject, fault_name in (("consents", "ledger_fault"), ("history", "history_fault")):
+        if status.get(fault_name):
+            found.append(Finding(subject, Grade.WRONG, f"{_capital(status[fault_name])}.", _ACCEPT))
     if damaged:
         much = damaged > _MUCH_DAMAGE * (telegrams + damaged)
         found.append(

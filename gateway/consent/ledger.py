@@ -57,7 +57,7 @@ class Ledger:
         self._older_schema = False
         self._clear()
         try:
-            self._entries = self._read()
+            self._entries += self._read()
         except LedgerBroken as fault:
             self._broken = fault
         for entry in self._entries:
