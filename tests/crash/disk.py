@@ -50,6 +50,7 @@ class Disk:
         for made_folder in self._folders:
             (folder / made_folder).mkdir(parents=True, exist_ok=True)
         for path, inode in names.items():
+            (folder / path).touch(mode=0o600)  # as the gateway makes all its files
             (folder / path).write_bytes(bytes(content.get(inode, b"")))
 
 
