@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from gateway.consent import State
 from gateway.errors import GatewayError
 from gateway.history import OpenHistory, Period, SealedHistory, settle
 from gateway.history.recording.writer import Batch
@@ -33,6 +34,7 @@ class Known:
     taken: list[int] = field(default_factory=list)
     latest: datetime | None = None
     rows: set[RowPlace] = field(default_factory=set)
+    consent: str = ""
 
     def hear(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -40,6 +42,8 @@ class Known:
             self.stage = rest
         elif word == "CLAIMED":
             self.claimed = True
+        elif word == "CONSENT":
+            self.consent = rest
         elif word == "AT":
             self.taken.append(int(rest))
             self.latest = datetime.fromtimestamp(int(rest), UTC)
@@ -129,6 +133,12 @@ def _look(folder: Path, known: Known, outcome: Outcome, where: str) -> None:
         if findings or opened.damaged:
             outcome.corrupt.append(f"{where}: {[*findings, *opened.damaged]}")
         _go_on(history, known)
+        ledger, check = workload.open_sharing(folder)
+        check.tick()
+        if ledger.fault is not None:
+            outcome.corrupt.append(f"{where}: {ledger.fault}")
+        if known.consent in ("withdrawn", "cut-off") and ledger.consent("c1").state is not State.WITHDRAWN:
+            outcome.corrupt.append(f"{where}: a withdrawal was lost")
     except (GatewayError, sqlite3.Error) as error:
         outcome.corrupt.append(f"{where}: {error}")
 

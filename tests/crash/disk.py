@@ -47,8 +47,8 @@ class Disk:
         names = dict(self._names)
         for made in self._pending_names.values():
             _name(names, made[: 0 if lose == "all" else chance.randint(0, len(made))])
-        for made_folder in self._folders:
-            (folder / made_folder).mkdir(parents=True, exist_ok=True)
+        for made_folder in sorted(self._folders):
+            (folder / made_folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, inode in names.items():
             (folder / path).touch(mode=0o600)  # as the gateway makes all its files
             (folder / path).write_bytes(bytes(content.get(inode, b"")))

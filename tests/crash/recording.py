@@ -91,6 +91,7 @@ class _Reader:
         self._open: dict[int, int | str] = {}  # file numbers and folders by descriptor
         self._at: dict[int, int] = {}  # where the next write of a descriptor goes
         self._names: dict[str, int] = {}
+        self._ends: dict[int, int] = {}  # how long a file is that is only ever added to
         self._inodes = 0
 
     def steps(self, log: Path) -> Iterator[Step]:
@@ -140,9 +141,10 @@ class _Reader:
             self._inodes += 1
             self._names[path] = self._inodes
             yield Create(self._short(path), self._inodes)
-        self._open[descriptor], self._at[descriptor] = self._names[path], 0
+        inode = self._open[descriptor] = self._names[path]
+        self._at[descriptor] = self._ends.get(inode, 0) if "O_APPEND" in arguments else 0
         if "O_TRUNC" in arguments:
-            yield Truncate(self._names[path], 0)
+            yield Truncate(inode, 0)
 
     def _written(self, call: str, descriptor: int, arguments: str, length: int) -> Iterator[Step]:
         content = _text(re.findall(_TEXT, arguments)[0])[:length]
@@ -154,6 +156,7 @@ class _Reader:
             else:
                 offset = self._at[descriptor]
                 self._at[descriptor] += length
+                self._ends[self._number(descriptor)] = self._at[descriptor]
             yield Write(self._number(descriptor), offset, content)
 
     def _number(self, descriptor: int) -> int:

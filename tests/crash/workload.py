@@ -4,6 +4,7 @@ Run by `tests.crash` under strace; each line is told before or after what it spe
 
     STAGE name     what is done from here on         AT time        this reading is taken now
     ROWS [...]     these profile rows are on disk    CLAIMED        the history has an owner
+    CONSENT event  the consent's line of it is on disk
     REMOVING time  rows that ended before, and the trace so far, may go
 """
 
@@ -14,16 +15,22 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from gateway.config import Config, HistoryConfig
+from gateway.consent import Ledger
+from gateway.consent.ledger import Event
+from gateway.data_folder import checkpoint_places, open_folder, open_ledger
 from gateway.history import Retention, SealedHistory, open_keys
 from gateway.history.kept.periods import midnight
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch, SealedWriter
 from gateway.p1 import Reading
+from gateway.rollback import RollbackCheck
 from gateway.simulator import Household, SimulatedMeter
-from tests.made_up import PASSWORD, ZONE, local
+from tests.made_up import NOON, PASSWORD, ZONE, local, terms
 
 FLUSH = timedelta(seconds=60)
 START = local("2026-06-10 23:20")
@@ -103,6 +110,28 @@ def after_the_renewal(folder: Path) -> None:
     record(open_history(folder), START + timedelta(minutes=81), START + timedelta(minutes=115))
 
 
+def open_sharing(folder: Path) -> tuple[Ledger, RollbackCheck]:
+    """The ledger and the check of its files, as a start of the daemon opens them."""
+    places = HistoryConfig(data_dir=history_path(folder).parent, device_key=key_path(folder))
+    config = replace(Config(), history=places)
+    history, (paths, _) = open_history(folder), open_folder(config)
+    ledger = open_ledger(paths, lambda: NOON)
+    check = RollbackCheck(ledger, history, checkpoint_places(paths, config, ledger, history))
+    check.start()
+    return ledger, check
+
+
+def sharing(folder: Path) -> None:
+    """A consent is given and withdrawn; the checkpoints follow each line."""
+    ledger, check = open_sharing(folder)
+    check.tick()
+    ledger.append(Event.REQUESTED, "c1", terms=terms().as_json(), method="page")
+    for event in (Event.GIVEN, Event.WITHDRAWN, Event.CUT_OFF):
+        ledger.append(event, "c1")
+        check.tick()
+        tell("CONSENT", event.value.replace(" ", "-"))
+
+
 def password(folder: Path) -> None:
     history = open_history(folder)
     history.change_password(meter().number, PASSWORD, PASSWORD)
@@ -128,6 +157,7 @@ STAGES: tuple[Callable[[Path], None], ...] = (
     after_a_restart,
     renewal,
     after_the_renewal,
+    sharing,
     password,
     retention,
     after_the_retention,
@@ -135,7 +165,7 @@ STAGES: tuple[Callable[[Path], None], ...] = (
 
 
 def main(folder: Path) -> None:
-    (folder / "gateway").mkdir()
+    (folder / "gateway").mkdir(mode=0o700)
     for stage in STAGES:
         tell("STAGE", stage.__name__)
         stage(folder)
