@@ -50,7 +50,7 @@ class Broker:
 
     def provision(self) -> None:
         self._configuration = provision(self.folder, OWN, self.port)
-        text = self._configuration.read_text().replace("log_dest stderr", f"log_dest file {self._log}")
+        text = self._configuration.read_text().replace("log_dest stderr", f"log_dest file {self._log.name}")
         self._configuration.write_text(text + "log_type notice\n")
         security = self.folder / "dynamic-security.json"
         rules: dict[str, Any] = json.loads(security.read_text())
