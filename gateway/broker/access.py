@@ -115,7 +115,7 @@ class ManagedAccess:
         """
         password = secrets.token_urlsafe(24)
         known = command({"command": "setClientPassword", "username": username, "password": password})
-        if not known:
+        if known is None:
             return
         login = Login(self._login.host, self._login.port, username, password)
         successor = Connection(login)
@@ -138,14 +138,19 @@ class ManagedAccess:
         roles |= {ADMINISTRATOR: ADMINISTRATOR, PUBLISHER: PUBLISHER}
         with self._administrator() as command:
             clients = {found["username"]: found for found in command.all("Clients")}
-            for found in command.all("Roles"):
-                _compare_role(command, found, rules)
+            # Mosquitto 2.0.11 ends when a client's password is set whose role was deleted: clients first.
             for username, found in clients.items():
-                _compare_client(command, found, roles.get(username))
-            for found in command.all("Groups"):
-                _correct(command, {"command": "deleteGroup", "groupname": found["groupname"]})
-            default = [{"acltype": kind, "allow": allow} for kind, allow in DEFAULT_ACCESS.items()]
-            command({"command": "setDefaultACLAccess", "acls": default})
+                if username not in roles:
+                    self._empty_session(command, username)
+                    _correct(command, {"command": "deleteClient", "username": username})
+                elif [given["rolename"] for given in found.get("roles", ())] != [roles[username]]:
+                    given = [{"rolename": roles[username], "priority": 0}]
+                    _correct(command, {"command": "modifyClient", "username": username, "roles": given})
+            for group in command.all("Groups"):
+                _correct(command, {"command": "deleteGroup", "groupname": group["groupname"]})
+            for role in command.all("Roles"):
+                _compare_role(command, role, rules)
+            _compare_default(command)
         return [consent.id for consent in consents if consent.id not in clients]
 
     @contextmanager
@@ -199,15 +204,11 @@ def _compare_role(command: _Command, found: dict[str, Any], rules: Mapping[str, 
         _correct(command, {"command": "modifyRole", "rolename": name, "acls": acls(rules[name])})
 
 
-def _compare_client(command: _Command, found: dict[str, Any], role: str | None) -> None:
-    username = found["username"]
-    if role is None:
-        _correct(command, {"command": "deleteClient", "username": username})
-    elif [given["rolename"] for given in found.get("roles", ())] != [role] or found.get("groups"):
-        roles = [{"rolename": role, "priority": 0}]
-        _correct(
-            command, {"command": "modifyClient", "username": username, "roles": roles, "groups": []}
-        )
+def _compare_default(command: _Command) -> None:
+    stated = (command({"command": "getDefaultACLAccess"}) or {}).get("acls", ())
+    if {rule["acltype"]: rule["allow"] for rule in stated} != DEFAULT_ACCESS:
+        default = [{"acltype": kind, "allow": allow} for kind, allow in DEFAULT_ACCESS.items()]
+        _correct(command, {"command": "setDefaultACLAccess", "acls": default})
 
 
 def _allowed(rules: Sequence[dict[str, Any]]) -> list[tuple[str, str, bool]]:

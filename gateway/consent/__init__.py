@@ -10,7 +10,7 @@ from gateway.consent.consent import Category, Consent, Granularity, Notice, Stat
 from gateway.consent.disclosure import Disclosure, disclose
 from gateway.consent.disclosure_log import DisclosureLog, Sent
 from gateway.consent.ledger import Ledger
-from gateway.consent.sharing import Access, Credentials, Sharing
+from gateway.consent.sharing import Access, Credentials, Sharing, is_being_cut_off
 
 __all__ = [
     "Access",
@@ -27,4 +27,5 @@ __all__ = [
     "State",
     "Terms",
     "disclose",
+    "is_being_cut_off",
 ]

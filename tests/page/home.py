@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,9 @@ class FakeAccess:
         if self.down:
             raise BrokerUnavailable("the broker does not answer")
         self.inside.pop(consent.id, None)
+
+    def compare(self, consents: Sequence[Consent]) -> list[str]:
+        return [consent.id for consent in consents if consent.id not in self.inside]
 
 
 class MemorySlot:
