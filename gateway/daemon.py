@@ -78,7 +78,9 @@ class Daemon:
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
         self._history_fault = self.history.older_copy()
         self.ledger = open_ledger(folder, clock)
-        self._disclosures = DisclosureLog(folder.hidden("disclosures"), clock)
+        self._disclosures = DisclosureLog(
+            folder.hidden("disclosures"), clock, folder.hidden("disclosures-since")
+        )
         self._publisher = Publisher(
             Login(broker.host, broker.port, PUBLISHER, secrets.publisher),
             self.ledger,
@@ -93,7 +95,7 @@ class Daemon:
             self.history,
             open_retention(folder, config),
             self.sharing,
-            self._publisher.reconcile,
+            self._publisher,
             (Path(config.history.backup_dir), config.history.backup_keep)
             if config.history.backup_dir
             else None,
@@ -220,7 +222,7 @@ class Daemon:
         self._panel.close()
         try:
             self._publisher.stop()
-            self._disclosures.save()
+            self._disclosures.close()
         except HistoryError as fault:
             self._fault(fault)
         reading = self.live.latest().reading
@@ -293,7 +295,7 @@ class Daemon:
             "status": lambda _: self.status(),
             "meter number": lambda _: self.live.meter_number(),
             "grant": self._grant,
-            "withdraw": lambda asked: self.sharing.withdraw(asked["consent"], "command").id,
+            "withdraw": self._withdraw,
             "key status": lambda _: self._key_status(),
             "renew keys": self._renew_keys,
             "change password": lambda asked: self.history.change_password(
@@ -316,6 +318,10 @@ class Daemon:
             "password": credentials.password,
             "topic": credentials.topic,
         }
+
+    def _withdraw(self, asked: dict[str, Any]) -> dict[str, Any]:
+        consent = self.sharing.withdraw(asked["consent"], "command")
+        return {"consent": consent.id, "cut_off": not self.sharing.is_being_cut_off(consent.id)}
 
     def _key_status(self) -> dict[str, Any]:
         return self.history.key_status(self._clock().timestamp())

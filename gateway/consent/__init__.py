@@ -8,7 +8,7 @@ sharing         the owner's acts, in the ledger and at the broker
 
 from gateway.consent.consent import Category, Consent, Granularity, Notice, State, Terms
 from gateway.consent.disclosure import Disclosure, disclose
-from gateway.consent.disclosure_log import DisclosureLog, Sent
+from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Ledger
 from gateway.consent.sharing import Access, Credentials, Sharing, is_being_cut_off
 
@@ -19,6 +19,7 @@ __all__ = [
     "Credentials",
     "Disclosure",
     "DisclosureLog",
+    "Gap",
     "Granularity",
     "Ledger",
     "Notice",

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.consent.consent import Consent, State, Terms
-from gateway.consent.disclosure_log import DisclosureLog, Sent
+from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Entry, Event, Ledger
 from gateway.consent.receipt import receipt
 from gateway.errors import BrokerUnavailable, ConsentError, LedgerBroken, RecipientsUnknown
@@ -79,7 +79,7 @@ class Sharing:
         self._disclosures = disclosures
         self._clock = clock
         self._on_change = on_change
-        # The broker may take seconds to answer, or not answer: what the owner takes back waits for none of it.
+        # The broker may take seconds, or for ever: what the owner takes back does not wait for it.
         self._acting = threading.Lock()
         self._granting = threading.Lock()
         self._cutting_off = threading.Lock()
@@ -94,6 +94,11 @@ class Sharing:
         """Raises ConsentError."""
         return self._ledger.consent(consent_id)
 
+    def lasting(self) -> list[Consent]:
+        """Those that go on, also while they are paused or all sharing is stopped."""
+        now = self._clock()
+        return [c for c in self._ledger.consents() if c.state_at(now) in (State.GIVEN, State.PAUSED)]
+
     def entries(self, consent_id: str) -> list[Entry]:
         return self._ledger.entries(consent_id)
 
@@ -106,6 +111,14 @@ class Sharing:
 
     def last_sent(self, consent_id: str) -> datetime | None:
         return self._disclosures.last_sent(consent_id)
+
+    def gaps(self, consent_id: str) -> list[Gap]:
+        """When counts of this consent may be missing. Raises ConsentError."""
+        consent = self.consent(consent_id)
+        if consent.given_at is None:
+            return []
+        begins, ends = consent.given_at, consent.ended_at or self._clock()
+        return [gap for gap in self._disclosures.gaps() if gap.begins_at <= ends and gap.ends_at >= begins]
 
     def is_being_cut_off(self, consent_id: str) -> bool:
         """Whether the broker still has to confirm that this recipient is out. Raises ConsentError."""
@@ -203,8 +216,7 @@ class Sharing:
         if self._ledger.fault is not None:
             return
         with self._granting, self._cutting_off:
-            now = self._clock()
-            lasting = [c for c in self._ledger.consents() if c.state_at(now) in (State.GIVEN, State.PAUSED)]
+            lasting = self.lasting()
             # Those that are still to be cut off are: with their sessions, which takes a client to be known.
             unknown = self._access.compare([*lasting, *self._ledger.to_cut_off()])
         forgotten = tuple(consent.id for consent in lasting if consent.id in unknown)

@@ -28,6 +28,7 @@ from gateway.errors import (
     MeterUnavailable,
     NotClaimed,
     PasswordTooShort,
+    RecipientsUnknown,
     RegistersBeganAnew,
     SealBroken,
     SeveralPorts,
@@ -59,6 +60,10 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ),
     SealBroken: N_("A part of the history was altered and is not shown."),
     BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
+    RecipientsUnknown: N_(
+        "The message broker no longer knows the recipients of these consents, so they receive nothing: "
+        "%(listed)s. Withdraw each of them and give it anew, with new credentials."
+    ),
     LedgerBroken: N_("The register of consents was altered."),
     MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),
     SeveralPorts: N_(

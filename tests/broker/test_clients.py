@@ -129,9 +129,7 @@ def test_a_recipient_has_one_connection_and_one_session_whatever_it_calls_itself
     observe: Callable[[], Recipient],
 ) -> None:  # fmt: skip
     greedy, _ = two
-    callers = [
-        Caller(broker.port, login_of(greedy), f"device-{n}", protocol, sleeps=True) for n in range(12)
-    ]
+    callers = [Caller(broker.port, login_of(greedy), f"device-{n}", protocol, sleeps=True) for n in range(12)]
     until(lambda: [caller.gone for caller in callers] == [True] * 11 + [False])
     assert [caller.session_found for caller in callers] == [False] + [True] * 11
     for caller in callers:
@@ -151,8 +149,9 @@ def test_connections_sessions_and_queues_are_bounded_by_the_configuration(broker
     assert all(int(settings[name]) > 0 for name in bounds)
 
 
-def test_connections_beyond_the_bound_are_closed(broker: Broker, two: tuple[Credentials, Credentials]) -> None:
-
+def test_connections_beyond_the_bound_are_closed(
+    broker: Broker, two: tuple[Credentials, Credentials]
+) -> None:
 
     lines = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(210)]
     lines[-1].settimeout(5)

@@ -184,7 +184,7 @@ def test_withdrawing_is_one_click_from_the_list(home: Home, owner: Browser) -> N
     assert home.sharing.consent(consent.id).state is State.WITHDRAWN
     assert home.access.inside == {}
     told = owner.get(answer.location).text
-    assert "Withdrawn. Nothing is sent to this recipient any more." in told
+    assert "Withdrawn. Nothing is sent to this recipient any more, and it is cut off." in told
     assert "/withdraw" not in told
 
 
