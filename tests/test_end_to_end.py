@@ -15,7 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.broker import BrokerSecrets, ManagedAccess
+from gateway.clock import utc_now
+from gateway.consent import DisclosureLog
+from gateway.data_folder import open_folder
 from gateway.simulator import Household, SimulatedMeter
+from tests import made_up
 from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, until
 
 
@@ -92,6 +97,89 @@ def test_a_telegram_goes_from_the_serial_line_to_the_one_who_has_consent(
             "cut off",
         ]
         assert consent["password"] not in gateway.log()
+
+
+def test_a_withdrawal_while_the_broker_hangs_lets_one_live_message_through_at_most(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    with simulator(tmp_path / "meter"):
+        gateway.start()
+        until(lambda: gateway.status()["telegrams"] >= 2)
+        consent = grant(gateway, interval=1)
+        topic = f"p1/{consent['username']}/live"
+        with closing(recipient_of(gateway, consent, tmp_path)) as recipient:
+            until(lambda: len(recipient.of(topic)) >= 3, seconds=30)
+            with gateway.broker_hanging():
+                time.sleep(6)
+                before = len(recipient.of(topic))
+                told = gateway.command("consent", "withdraw", consent["consent"])
+                assert told.returncode == 0
+                assert "nothing more is sent from here" in told.stdout
+                assert "tried again until it is done" in told.stdout
+                assert "being cut off" in gateway.command("consent", "list").stdout
+                assert connections_to(gateway.broker_port, gateway.pid) <= 1  # the administrator's tries
+                time.sleep(2)
+            recipient.wait_until_gone(15)
+            assert len(recipient.of(topic)) - before <= 1
+        until(lambda: "being cut off" not in gateway.command("consent", "list").stdout)
+        listed = json.loads(gateway.command("consent", "list", "--json").stdout)
+        assert [(one["state"], one["being_cut_off"]) for one in listed] == [("withdrawn", False)]
+
+
+def grant(gateway: RunningGateway, interval: int) -> dict[str, str]:
+    granted = gateway.command(
+        "consent", "grant", "--recipient", "Energy app", "--purpose", "plan the day",
+        "--allow", "power=live", "--interval", str(interval), "--yes", "--json",
+    )  # fmt: skip
+    credentials: dict[str, str] = json.loads(granted.stdout)
+    return credentials
+
+
+def recipient_of(gateway: RunningGateway, consent: dict[str, str], folder: Path) -> Recipient:
+    return Recipient(gateway.broker_port, consent["username"], consent["password"], consent["topic"], folder)
+
+
+def connections_to(port: int, pid: int) -> int:
+    """How many sockets this process has open to a port of this machine."""
+    listed = subprocess.run(["ss", "-Htnp"], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[4].endswith(f":{port}") and f"pid={pid}," in line for line in listed.splitlines())
+
+
+def test_a_gateway_that_is_killed_loses_a_second_of_its_counts_at_most_and_marks_the_gap(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    with simulator(tmp_path / "meter"):
+        gateway.start()
+        until(lambda: gateway.status()["telegrams"] >= 2)
+        consent = grant(gateway, interval=1)
+        topic = f"p1/{consent['username']}/live"
+        with closing(recipient_of(gateway, consent, tmp_path)) as recipient:
+            until(lambda: len(recipient.of(topic)) >= 5, seconds=30)
+            gateway.kill()
+            time.sleep(0.5)
+            arrived = len(recipient.of(topic))
+        paths, _ = open_folder(gateway.config)
+        log = DisclosureLog(paths.hidden("disclosures"), utc_now, paths.hidden("disclosures-since"))
+        (counted,) = log.of(consent["consent"])
+        assert arrived - 1 <= counted.messages <= arrived + 1
+        assert len(log.gaps()) == 1
+
+
+def test_who_could_enter_the_broker_without_a_consent_is_put_out_at_the_start(
+    gateway: RunningGateway,
+) -> None:
+    paths, _ = open_folder(gateway.config)
+    own = BrokerSecrets.load_or_create(paths.hidden("broker"))
+    access = ManagedAccess("127.0.0.1", gateway.broker_port, own.administrator)
+    access.admit(made_up.consent(), "password")
+    gateway.start()
+
+    def known() -> bool:
+        return made_up.consent().id in (paths.broker / "dynamic-security.json").read_text()
+
+    assert known()
+    until(lambda: not known())
+    assert gateway.broker_uid != 0
 
 
 def test_a_line_that_is_cut_off_and_comes_back_is_read_on(gateway: RunningGateway, tmp_path: Path) -> None:
