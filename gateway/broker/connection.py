@@ -151,8 +151,8 @@ class Connection:
         """
         self._left = True
         line = self._client.socket()
-        if line is not None:
-            with suppress(OSError, AttributeError):
+        if isinstance(line, socket.socket):
+            with suppress(OSError):
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 line.close()
         self._client.disconnect()  # wakes paho's thread, which finds its socket closed

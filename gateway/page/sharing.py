@@ -101,18 +101,20 @@ def _withdrawn(consent_id: str) -> str:
     """Withdraw, and say what is done and what is still being tried."""
     here().sharing.withdraw(consent_id, method="page")
     if here().sharing.is_being_cut_off(consent_id):
-        return _(
+        told = _(
             "Withdrawn. Nothing is sent from here any more. The message broker does not answer: cutting the"
             " recipient off is tried again until it is done, and this page then says so."
         )
-    return _("Withdrawn. Nothing is sent to this recipient any more, and it is cut off.")
+    else:
+        told = _("Withdrawn. Nothing is sent to this recipient any more, and it is cut off.")
+    return str(told)
 
 
 @pages.post("/stop")
 def stop() -> AnyResponse:
     def act() -> str:
         here().sharing.stop(method="page")
-        return _("Sharing is stopped. Nobody receives anything until you start it again.")
+        return str(_("Sharing is stopped. Nobody receives anything until you start it again."))
 
     return _done(act, url_for("sharing.page"))
 
@@ -121,7 +123,7 @@ def stop() -> AnyResponse:
 def start() -> AnyResponse:
     def act() -> str:
         here().sharing.start(method="page")
-        return _("Sharing is started again.")
+        return str(_("Sharing is started again."))
 
     return _done(act, url_for("sharing.page"))
 

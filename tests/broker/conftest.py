@@ -133,12 +133,12 @@ class Gateway:
         """A reading arrives when the meter says, and the broker has taken it when this returns."""
         self.arrival.seconds = (reading.at - NOON).total_seconds()
         self.publisher.offer(reading)
+        until(self.live_taken)
 
-        def taken() -> bool:
-            self.publisher.reconcile()
-            return self.publisher._live_on_its_way is None
-
-        until(taken)
+    def live_taken(self) -> bool:
+        """Whether the broker has taken the last live message."""
+        self.publisher.reconcile()
+        return self.publisher._live_on_its_way is None
 
     def settled(self) -> None:
         """Wait until all rows that were sent are acknowledged."""

@@ -46,19 +46,19 @@ class Caller:
         self.gone = False
         self.payloads: list[bytes] = []
         self._subscribed: list[int] = []
-        clean = {} if protocol == mqtt.MQTTv5 else {"clean_session": not sleeps}
+        clean = None if protocol == mqtt.MQTTv5 else not sleeps
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=protocol, reconnect_on_failure=False, **clean
+            CallbackAPIVersion.VERSION2, client_id, clean, protocol=protocol, reconnect_on_failure=False
         )
         if login is not None:
             client.username_pw_set(*login)
         client.on_connect = self._connected
         client.on_disconnect = self._left
-        client.on_message = lambda _c, _u, message: self.payloads.append(message.payload)
+        client.on_message = lambda _c, _u, message: self.payloads.append(bytes(message.payload))
         client.on_subscribe = lambda _c, _u, mid, _r, _p: self._subscribed.append(mid)
         self._client = client
         if protocol == mqtt.MQTTv5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = 3600 if sleeps else 0
             client.connect("127.0.0.1", port, clean_start=not sleeps, properties=properties)
         else:

@@ -100,10 +100,11 @@ def test_while_the_broker_hangs_each_recipient_has_one_live_message_under_way(
     gateway.offer(full(0))
     with broker.hanging():
         feed(gateway, 1, 60)
-    until(lambda: gateway.publisher.reconcile() or gateway.publisher._live_on_its_way is None)
+    until(gateway.live_taken)
     feed(gateway, 60, 61)
+    until(lambda: all(len(app.on("/live")) >= 3 for app in apps))
     for app in apps:
-        until(lambda app=app: [m.fields["power_w"] for m in app.on("/live")] == [500, 501, 560])
+        assert [message.fields["power_w"] for message in app.on("/live")] == [500, 501, 560]
 
 
 def test_a_withdrawal_while_the_broker_hangs_is_said_to_be_under_way_until_it_is_done(

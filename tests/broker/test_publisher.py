@@ -331,7 +331,7 @@ def test_a_meters_clock_that_jumps_does_not_open_the_tap(
         gateway.arrival.seconds = float(n)
         at = NOON + timedelta(days=1) + timedelta(seconds=n + (jump_s if n % 2 else 0))
         gateway.publisher.offer(reading(at, power_import_w=n))
-        until(lambda: gateway.publisher.reconcile() or gateway.publisher._live_on_its_way is None)
+        until(gateway.live_taken)
     gateway.publisher.stop()
     time.sleep(0.05)
     assert 1 <= len(app.on("/live")) <= 5

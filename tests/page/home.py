@@ -84,6 +84,8 @@ class MemorySlot:
     def save(self, plain: bytes) -> None:
         self.kept = plain
 
+    overwrite = save
+
 
 class Home:
     """A gateway's page with all that is behind it."""
