@@ -45,6 +45,8 @@ OF_THE_RUNNING_QUARTER = frozenset(["demand_current_quarter_w"])
 OF_THE_MONTH = frozenset(["demand_max_month_w"])
 MOST_AHEAD = timedelta(days=2)
 """A period that ends later than this is of a clock that is wrong: no true one could come after it."""
+_CLOCKS_APART = timedelta(minutes=10)
+"""A live reading is of now: if its time differs by more from ours, the meter's clock is wrong."""
 _QUARTER = timedelta(minutes=15)
 _ANY_ZONE = timedelta(days=1)
 # The meter's seconds are even, those of their arrival are not.
@@ -154,7 +156,8 @@ def disclose(
     not known, they stay. `last_row` is the end of the last period let out of that meter and granularity: a
     period that does not come after it is not let out.
     """
-    began = began_at(consent)
+    # By our clock, as the consent's own times are.
+    began = began_at(consent) - _clock_error(item, now)
     if not consent.is_valid(now) or item.at < began:
         return None
     granted = {category for category, g in consent.terms.grants.items() if g == item.granularity}
@@ -166,7 +169,7 @@ def disclose(
     elif item.at - now > MOST_AHEAD or (last_row is not None and item.at <= last_row):
         return None
     allowed = frozenset().union(*(QUANTITIES.get(category, frozenset()) for category in granted))
-    allowed -= _reaching_back(min(item.at, now), began, measured_since)
+    allowed -= _reaching_back(item.at, began, measured_since)
     quantities = {name: value for name, value in item.quantities.items() if name in allowed}
     identity = Category.IDENTITY in granted
     devices = _devices([d for d in item.mbus if d.captured_at >= began], granted, identity)
@@ -185,6 +188,13 @@ def disclose(
     )
 
 
+def _clock_error(item: Disclosable, now: datetime) -> timedelta:
+    """How far the meter's clock is behind ours, as a live reading shows it; a row may have waited."""
+    behind = now - item.at
+    wrong = item.granularity == Granularity.LIVE and abs(behind) > _CLOCKS_APART
+    return behind if wrong else timedelta(0)
+
+
 def _follows_live(at: datetime, last: datetime | None, interval_s: int) -> bool:
     # Both are the meter's times; its clock may have been set back since.
     return last is None or abs(at - last) >= timedelta(seconds=interval_s)
@@ -195,7 +205,7 @@ def _reaching_back(at: datetime, began: datetime, measured_since: datetime | Non
     before: frozenset[str] = frozenset()
     if measured_since is None or measured_since < began:
         before |= OF_A_PERIOD
-    if at - _QUARTER < began:
+    if at - _QUARTER - _CLOCKS_APART < began:
         before |= OF_THE_RUNNING_QUARTER
     # The first of a month at home is at most a day from that of UTC; at midnight, the month is the one that
     # has just ended.
