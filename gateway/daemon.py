@@ -87,7 +87,9 @@ class Daemon:
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
         self._history_fault = self.history.older_copy()
         self.ledger = self._open_ledger(folder)
-        self._disclosures = DisclosureLog(folder.hidden("disclosures"), clock)
+        self._disclosures = DisclosureLog(
+            folder.hidden("disclosures"), clock, folder.hidden("disclosures-since")
+        )
         self._publisher = Publisher(
             Login(broker.host, broker.port, PUBLISHER, secrets.publisher),
             self.ledger,
@@ -110,7 +112,7 @@ class Daemon:
             self.history,
             open_retention(folder, config),
             self.sharing,
-            self._reconcile,
+            self._publisher,
             (Path(config.history.backup_dir), config.history.backup_keep)
             if config.history.backup_dir
             else None,
@@ -246,7 +248,7 @@ class Daemon:
         self._check_files()
         try:
             self._publisher.stop()
-            self._disclosures.save()
+            self._disclosures.close()
         except HistoryError as fault:
             self._fault(fault)
         reading = self.live.latest().reading
@@ -260,6 +262,7 @@ class Daemon:
     def _now_and_then(self) -> None:
         while not self._stopping.wait(_NOW_AND_THEN_S):
             self._ticked_at = time.monotonic()
+            self._look_for_rollback()
             self._housekeeping.tick()
 
     def _watch(self) -> None:
@@ -286,15 +289,15 @@ class Daemon:
             self._told[kind] = now
             log.warning("%s", sentence)
 
-    def _reconcile(self) -> None:
-        """Every few seconds: look for older files, then tell the broker what follows from it."""
+    def _look_for_rollback(self) -> None:
+        """Every few seconds, at the broker too: whether older files were put back."""
         before = self.ledger.fault
         try:
             self._rollback.tick()
-        finally:
-            self._publisher.reconcile()
-            if self.ledger.fault not in (None, before):
-                log.error("%s", self.ledger.fault)
+        except GatewayError as fault:
+            self._fault(fault)
+        if self.ledger.fault not in (None, before):
+            log.error("%s", self.ledger.fault)
 
     def _sharing_changed(self) -> None:
         """After each act of the owner: it counts at once, and cannot be undone by older files."""
@@ -340,7 +343,7 @@ class Daemon:
             "status": lambda _: self.status(),
             "meter number": lambda _: self.live.meter_number(),
             "grant": self._grant,
-            "withdraw": lambda asked: self.sharing.withdraw(asked["consent"], "command").id,
+            "withdraw": self._withdraw,
             "key status": lambda _: self._key_status(),
             "renew keys": self._renew_keys,
             "change password": lambda asked: self.history.change_password(
@@ -364,6 +367,10 @@ class Daemon:
             "password": credentials.password,
             "topic": credentials.topic,
         }
+
+    def _withdraw(self, asked: dict[str, Any]) -> dict[str, Any]:
+        consent = self.sharing.withdraw(asked["consent"], "command")
+        return {"consent": consent.id, "cut_off": not self.sharing.is_being_cut_off(consent.id)}
 
     def _key_status(self) -> dict[str, Any]:
         return self.history.key_status(self._clock().timestamp())

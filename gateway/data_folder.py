@@ -42,6 +42,8 @@ from gateway.rollback import (
 )
 
 HISTORY_NAME = "history.db"
+# Its files are the broker's own: started by root it runs as another user.
+BROKER_NAME = "broker"
 LEDGER_NAME = "ledger.jsonl"
 LEDGER_NEWEST = "ledger-newest"
 _LOOKS = 3
@@ -56,7 +58,7 @@ class DataFolder:
         self.secret = secret
         self.history = folder / HISTORY_NAME
         self.ledger = folder / LEDGER_NAME
-        self.broker = folder / "broker"
+        self.broker = folder / BROKER_NAME
         self.setup_code = folder / "setup-code"
         self.control = control_socket(folder)
 
@@ -84,7 +86,7 @@ def take_folder(
     folder = config.history.data_dir
     try:
         _make(folder)
-        check_folder(folder, as_root=as_root)
+        check_folder(folder, as_root=as_root, apart=[folder / BROKER_NAME])
         lock = FolderLock(folder)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
@@ -112,7 +114,7 @@ def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
     folder = config.history.data_dir
     try:
         _make(folder)
-        check_folder(folder)
+        check_folder(folder, apart=[folder / BROKER_NAME])
         keys = open_keys(config.history.device_key, folder / HISTORY_NAME)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None

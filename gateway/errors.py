@@ -325,6 +325,18 @@ class BrokerUnavailable(GatewayError):
     """The MQTT broker does not answer or refuses the gateway."""
 
 
+class RecipientsUnknown(GatewayError):
+    """The broker no longer knows recipients of valid consents; only they had their passwords."""
+
+    def __init__(self, consent_ids: tuple[str, ...]) -> None:
+        self.consent_ids = consent_ids
+        self.listed = ", ".join(consent_ids)
+        super().__init__(
+            f"the MQTT broker no longer knows the recipients of these consents: {self.listed}; they receive"
+            " nothing: withdraw each of them and give it anew, with new credentials"
+        )
+
+
 # --- the running daemon ----------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,10 +39,11 @@ def _is_credential(path: Path) -> bool:
     return Path("/run/credentials") in path.parents or (given is not None and path.parent == Path(given))
 
 
-def check_folder(folder: Path, *, as_root: bool = True) -> None:
+def check_folder(folder: Path, *, as_root: bool = True, apart: Collection[Path] = ()) -> None:
     """Refuse a folder that others can reach or own, or with links among its files. Raises UnsafeFile.
 
-    `as_root`: the administrator may look into the folder of the gateway's own user, too.
+    `as_root`: the administrator may look into the folder of the gateway's own user, too. `apart` are folders
+    in it that another program's user owns.
     """
     found = folder.lstat()
     if stat.S_ISLNK(found.st_mode):
@@ -53,10 +55,10 @@ def check_folder(folder: Path, *, as_root: bool = True) -> None:
     _check_owner(folder, found, as_root)
     if found.st_mode & GROUP_AND_OTHERS:
         raise UnsafeFile(f"other users of this machine can reach {folder}: run chmod 700 {folder}")
-    _check_content(folder, found.st_uid, as_root)
+    _check_content(folder, found.st_uid, apart)
 
 
-def _check_content(folder: Path, owner: int, as_root: bool) -> None:
+def _check_content(folder: Path, owner: int, apart: Collection[Path]) -> None:
     for path in sorted(folder.iterdir()):
         with suppress(FileNotFoundError):  # what SQLite keeps beside a database comes and goes
             found = path.lstat()
@@ -70,10 +72,10 @@ def _check_content(folder: Path, owner: int, as_root: bool) -> None:
                     f"{path} can be reached by a second name elsewhere: replace it by a copy of its own"
                     f" (cp {path} {path}.copy && mv {path}.copy {path})"
                 )
-            if found.st_uid not in (owner, 0):
+            if path not in apart and found.st_uid not in (owner, 0):
                 _check_owner(path, found, as_root=False)
             if stat.S_ISDIR(found.st_mode):
-                _check_content(path, owner, as_root)
+                _check_content(path, found.st_uid if path in apart else owner, apart)
 
 
 def _check_owner(path: Path, found: os.stat_result, as_root: bool) -> None:

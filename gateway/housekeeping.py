@@ -8,20 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.clock import is_synchronised
 from gateway.consent import Sharing
-from gateway.errors import BackupFailed, DiskBudgetReached, GatewayError
+from gateway.errors import BackupFailed, BrokerUnavailable, DiskBudgetReached, GatewayError, RecipientsUnknown
 from gateway.history import RetentionChoice, SealedHistory
 from gateway.history.keeping import backup
 
 _KEPT_EVERY = timedelta(hours=1)
+_COMPARED_EVERY = timedelta(hours=1)
+_COMPARED_AGAIN_AFTER = timedelta(minutes=1)
 _BACKED_UP_EVERY = timedelta(days=7)
 _BACKUP_TRIED_EVERY = timedelta(days=1)
 # So few at a time that what the meter says meanwhile fits the writer's queue many times over.
 _KEYS_AT_ONCE = 8
+
+
+class Publishing(Protocol):
+    """The publisher, as far as it is looked after here; see `gateway.broker.Publisher`."""
+
+    def reconcile(self) -> None: ...
+    @property
+    def connections(self) -> int: ...
 
 
 class Housekeeping:
@@ -32,7 +42,7 @@ class Housekeeping:
         history: SealedHistory,
         retention: RetentionChoice,
         sharing: Sharing,
-        reconcile: Callable[[], None],
+        publisher: Publishing,
         backups: tuple[Path, int] | None,
         clock: Callable[[], datetime],
         zone: ZoneInfo,
@@ -42,19 +52,22 @@ class Housekeeping:
         self._history = history
         self._retention = retention
         self._sharing = sharing
-        self._reconcile = reconcile
+        self._publisher = publisher
         self._backups = backups
         self._clock = clock
         self._zone = zone
         self._on_fault = on_fault
         self._kept_at: datetime | None = None
+        self._compared_at: datetime | None = None
+        self._comparison_tried_at: datetime | None = None
+        self._compared_connection = 0
         self._backup_tried_at: datetime | None = None
         self._removed_for_room: date | None = None
         self._backed_up_at: datetime | None = None
 
     def tick(self) -> None:
         """What one part cannot do now is told, and keeps no other from its turn."""
-        for part in (self._settle, self._reconcile, self._keep, self._back_up):
+        for part in (self._settle, self._publisher.reconcile, self._compare, self._keep, self._back_up):
             try:
                 part()
             except GatewayError as fault:
@@ -70,6 +83,25 @@ class Housekeeping:
     def _settle(self) -> None:
         if self._sharing.fault is None:
             self._sharing.settle()
+
+    def _compare(self) -> None:
+        """The broker's clients with the consents: at the start, at each connection anew, and hourly."""
+        connection = self._publisher.connections
+        if connection == self._compared_connection and not self._is_due(self._compared_at, _COMPARED_EVERY):
+            return
+        if not self._is_due(self._comparison_tried_at, _COMPARED_AGAIN_AFTER):
+            return
+        self._comparison_tried_at = now = self._clock()
+        try:
+            self._sharing.compare()
+        except BrokerUnavailable:
+            if self._sharing.lasting():
+                raise
+            return  # nobody misses the broker
+        except RecipientsUnknown:
+            self._compared_at, self._compared_connection = now, connection
+            raise
+        self._compared_at, self._compared_connection = now, connection
 
     def _keep(self) -> None:
         """The retention: some of it now, the rest at the next turns."""

@@ -108,6 +108,26 @@ class RunningGateway:
         until(self._answers)
         return self._process.pid
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def broker_uid(self) -> int:
+        assert self._mosquitto is not None
+        return Path(f"/proc/{self._mosquitto.pid}").stat().st_uid
+
+    @contextlib.contextmanager
+    def broker_hanging(self) -> Iterator[None]:
+        """Its kernel goes on taking connections and bytes; it reads none of them."""
+        assert self._mosquitto is not None
+        os.kill(self._mosquitto.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._mosquitto.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """As a power cut would, but for the page cache."""
         assert self._process is not None

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.broker import BrokerSecrets, ManagedAccess
+from gateway.clock import utc_now
+from gateway.consent import DisclosureLog
+from gateway.data_folder import open_folder
 from gateway.simulator import Household, SimulatedMeter
+from tests import made_up
 from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, until
 
 
@@ -92,6 +100,129 @@ def test_a_telegram_goes_from_the_serial_line_to_the_one_who_has_consent(
             "cut off",
         ]
         assert consent["password"] not in gateway.log()
+
+
+def test_a_withdrawal_while_the_broker_hangs_lets_one_live_message_through_at_most(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    with simulator(tmp_path / "meter"):
+        gateway.start()
+        until(lambda: gateway.status()["telegrams"] >= 2)
+        consent = grant(gateway, interval=1)
+        topic = f"p1/{consent['username']}/live"
+        with closing(recipient_of(gateway, consent, tmp_path)) as recipient:
+            until(lambda: len(recipient.of(topic)) >= 3, seconds=30)
+            with gateway.broker_hanging():
+                time.sleep(6)
+                before = len(recipient.of(topic))
+                told = gateway.command("consent", "withdraw", consent["consent"])
+                assert told.returncode == 0
+                assert "nothing more is sent from here" in told.stdout
+                assert "tried again until it is done" in told.stdout
+                assert "being cut off" in gateway.command("consent", "list").stdout
+                assert connections_to(gateway.broker_port, gateway.pid) <= 1  # the administrator's tries
+                time.sleep(2)
+            recipient.wait_until_gone(15)
+            assert len(recipient.of(topic)) - before <= 1
+        until(lambda: "being cut off" not in gateway.command("consent", "list").stdout)
+        listed = json.loads(gateway.command("consent", "list", "--json").stdout)
+        assert [(one["state"], one["being_cut_off"]) for one in listed] == [("withdrawn", False)]
+
+
+def test_the_page_says_what_a_withdrawal_has_done_and_what_it_still_tries(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    with simulator(tmp_path / "meter"):
+        gateway.start()
+        until(lambda: gateway.status()["telegrams"] >= 2)
+        consent = grant(gateway, interval=1)
+        page = Visitor(gateway.page_port)
+        page.post("/sign-in", password=PASSWORD)
+        with gateway.broker_hanging():
+            time.sleep(2)
+            told = page.post(f"/sharing/{consent['consent']}/withdraw")
+            assert "Withdrawn. Nothing is sent from here any more." in told
+            assert "Being cut off" in told
+        until(lambda: "Being cut off" not in page.get(f"/sharing/{consent['consent']}"))
+
+
+class Visitor:
+    """A browser with its cookies, on the running gateway's page."""
+
+    def __init__(self, port: int) -> None:
+        self._page = f"http://127.0.0.1:{port}"
+        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        self._browser.addheaders = [("Accept-Language", "en")]
+        self._token = ""
+
+    def get(self, path: str, **fields: str) -> str:
+        posted = urllib.parse.urlencode(fields).encode() if fields else None
+        with self._browser.open(self._page + path, posted) as answer:
+            text: str = answer.read().decode()
+        found = re.search(r'name="csrf_token" value="([^"]+)"', text)
+        self._token = found[1] if found else self._token
+        return text
+
+    def post(self, path: str, **fields: str) -> str:
+        """The page that is shown after it."""
+        self.get("/sign-in" if path == "/sign-in" else "/sharing/")
+        return self.get(path, csrf_token=self._token, **fields)
+
+
+def grant(gateway: RunningGateway, interval: int) -> dict[str, str]:
+    granted = gateway.command(
+        "consent", "grant", "--recipient", "Energy app", "--purpose", "plan the day",
+        "--allow", "power=live", "--interval", str(interval), "--yes", "--json",
+    )  # fmt: skip
+    credentials: dict[str, str] = json.loads(granted.stdout)
+    return credentials
+
+
+def recipient_of(gateway: RunningGateway, consent: dict[str, str], folder: Path) -> Recipient:
+    return Recipient(gateway.broker_port, consent["username"], consent["password"], consent["topic"], folder)
+
+
+def connections_to(port: int, pid: int) -> int:
+    """How many sockets this process has open to a port of this machine."""
+    listed = subprocess.run(["ss", "-Htnp"], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[4].endswith(f":{port}") and f"pid={pid}," in line for line in listed.splitlines())
+
+
+def test_a_gateway_that_is_killed_loses_a_second_of_its_counts_at_most_and_marks_the_gap(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    with simulator(tmp_path / "meter"):
+        gateway.start()
+        until(lambda: gateway.status()["telegrams"] >= 2)
+        consent = grant(gateway, interval=1)
+        topic = f"p1/{consent['username']}/live"
+        with closing(recipient_of(gateway, consent, tmp_path)) as recipient:
+            until(lambda: len(recipient.of(topic)) >= 5, seconds=30)
+            gateway.kill()
+            time.sleep(0.5)
+            arrived = len(recipient.of(topic))
+        paths, _ = open_folder(gateway.config)
+        log = DisclosureLog(paths.hidden("disclosures"), utc_now, paths.hidden("disclosures-since"))
+        (counted,) = log.of(consent["consent"])
+        assert arrived - 1 <= counted.messages <= arrived + 1
+        assert len(log.gaps()) == 1
+
+
+def test_who_could_enter_the_broker_without_a_consent_is_put_out_at_the_start(
+    gateway: RunningGateway,
+) -> None:
+    paths, _ = open_folder(gateway.config)
+    own = BrokerSecrets.load_or_create(paths.hidden("broker"))
+    access = ManagedAccess("127.0.0.1", gateway.broker_port, own.administrator)
+    access.admit(made_up.consent(), "password")
+    gateway.start()
+
+    def known() -> bool:
+        return made_up.consent().id in (paths.broker / "dynamic-security.json").read_text()
+
+    assert known()
+    until(lambda: not known())
+    assert gateway.broker_uid != 0
 
 
 def test_a_line_that_is_cut_off_and_comes_back_is_read_on(gateway: RunningGateway, tmp_path: Path) -> None:

@@ -37,10 +37,13 @@ class Kept:
         self.to_reconcile: list[GatewayError] = []
         self.housekeeping = Housekeeping(
             self.history, self.choice, Sharing(ledger, access, disclosures, self.clock, lambda: None),
-            self.reconcile, (stick, 2), self.clock, ZONE, self.faults.append,
+            self, (stick, 2), self.clock, ZONE, self.faults.append,
         )  # fmt: skip
 
+    connections = 0
+
     def reconcile(self) -> None:
+        """In the publisher's place."""
         for fault in self.to_reconcile:
             raise fault
 

@@ -7,6 +7,8 @@ whether it may still go. Reconnecting is making a new one.
 from __future__ import annotations
 
 import queue
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +24,8 @@ from gateway.errors import BrokerUnavailable
 
 _KEEPALIVE_S = 30
 _GOODBYE_WITHIN_S = 5.0
+_NO_LINGER = struct.pack("ii", 1, 0)
+_NO_TOPIC = "p1/nothing"
 LONGEST_EXPIRY_S = 2**32 - 1
 
 
@@ -57,6 +61,7 @@ class Connection:
         self._answered = threading.Event()
         self._connected = False
         self._left = False
+        self._pending: set[int] = set()
         self._opening = threading.Thread(target=self._open, name="broker connect")
         self._to_acknowledge: mqtt.MQTTMessageInfo | None = None
         self._acknowledged: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -71,6 +76,7 @@ class Connection:
         if on_message is not None:
             client.on_message = lambda _c, _u, message: on_message(bytes(message.payload))
         client.on_publish = lambda _c, _u, mid, _r, _p: self._acknowledged.put(mid)
+        client.on_unsubscribe = lambda _c, _u, mid, _r, _p: self._acknowledged.put(mid)
         self._client = client
 
     @property
@@ -79,7 +85,14 @@ class Connection:
 
     def acknowledged(self) -> list[int]:
         """The ids of the messages that the broker has taken since this was last asked."""
-        return [self._acknowledged.get() for _ in range(self._acknowledged.qsize())]
+        taken = [self._acknowledged.get() for _ in range(self._acknowledged.qsize())]
+        self._pending.difference_update(taken)
+        return taken
+
+    @property
+    def settled(self) -> bool:
+        """Whether the broker has taken all that was sent with an acknowledgement, as last asked."""
+        return not self._pending
 
     def open(self) -> None:
         """Begin to connect."""
@@ -93,7 +106,7 @@ class Connection:
         else:
             self._client.loop_start()
             if self._left:  # before there was a socket to say it on
-                self._client.disconnect()
+                self.abort()
 
     def wait(self, timeout_s: float) -> None:
         """Wait until connected. Raises BrokerUnavailable."""
@@ -115,10 +128,35 @@ class Connection:
         receipt = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         if qos:
             self._to_acknowledge = receipt
+            self._pending.add(receipt.mid)
         return receipt
+
+    def round_trip(self) -> int:
+        """Ask for an answer that can only come once all that was sent before has been taken.
+
+        Returns an id that `acknowledged` will name. A live message goes without an acknowledgement of
+        its own, so that the broker queues none for a recipient that is away.
+        """
+        mid = self._client.unsubscribe(_NO_TOPIC)[1] or 0
+        self._pending.add(mid)
+        return mid
 
     def subscribe(self, topic: str) -> None:
         self._client.subscribe(topic, qos=1)
+
+    def abort(self) -> None:
+        """End the connection now, without a goodbye: what the broker has not read yet is discarded.
+
+        An orderly end would deliver first what still lies in the buffers of both sides.
+        """
+        self._left = True
+        line = self._client.socket()
+        if isinstance(line, socket.socket):
+            with suppress(OSError):
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+                line.close()
+        self._client.disconnect()  # wakes paho's thread, which finds its socket closed
+        self._end("was left")
 
     def leave(self) -> None:
         """Say goodbye behind what was published so far; the connection then ends by itself."""
@@ -134,11 +172,20 @@ class Connection:
     def _leave(self) -> None:
         # Mosquitto drops what it has not read yet when it cannot acknowledge any more: a retained
         # topic that was to be cleared would stay.
-        if self.connected and self._to_acknowledge is not None:
-            with suppress(RuntimeError, ValueError):
-                self._to_acknowledge.wait_for_publish(_GOODBYE_WITHIN_S)
+        if not self.connected or not self._all_taken():
+            self.abort()
+            return
         self._left = True
         self._client.disconnect()
+
+    def _all_taken(self) -> bool:
+        """Wait a while until the broker has acknowledged the last message; whether it did."""
+        if self._to_acknowledge is None:
+            return True
+        with suppress(RuntimeError, ValueError):
+            self._to_acknowledge.wait_for_publish(_GOODBYE_WITHIN_S)
+            return self._to_acknowledge.is_published()
+        return False
 
     def _connack(self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
@@ -150,5 +197,5 @@ class Connection:
         self.ended = self.ended or reason
         # Without these, client and connection no longer hold each other: its sockets close now.
         self._client.on_connect = self._client.on_disconnect = None
-        self._client.on_message = self._client.on_publish = None
+        self._client.on_message = self._client.on_publish = self._client.on_unsubscribe = None
         self._answered.set()

@@ -1,13 +1,16 @@
 """Publishing: what was disclosed, to the recipient it was disclosed to.
 
 `disclose` is asked directly before each send. Without a valid consent there is no connection. Live
-readings are never queued (the latest one counts); rows wait in the outbox until acknowledged.
+readings are never queued (the latest one counts), and none goes before the broker has taken the last;
+rows wait in the outbox until acknowledged. When a consent ends, the connection is broken off unless the
+broker has taken everything that was sent on it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -15,7 +18,8 @@ from gateway.broker.access import STATUS_TOPIC, consent_topic
 from gateway.broker.connection import Connection, Login, Will
 from gateway.broker.formats import json as json_format
 from gateway.broker.outbox import Outbox, Waiting
-from gateway.consent import Consent, Disclosure, DisclosureLog, Granularity, Ledger, disclose
+from gateway.consent import Consent, Disclosure, DisclosureLog, Granularity, Ledger, State, disclose
+from gateway.consent.disclosure import LivePace
 from gateway.history import Row
 from gateway.p1 import Reading
 
@@ -23,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_RETRY = timedelta(seconds=1)
 _LONGEST_RETRY = timedelta(seconds=60)
+_SETTLES_WITHIN_S = 0.3
 _STATUS_EXPIRY_S = 7 * 86_400
 _ROW_EXPIRY_S = 7 * 86_400
 
@@ -37,21 +42,27 @@ class Publisher:
         disclosures: DisclosureLog,
         outbox: Outbox,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._login = login
         self._ledger = ledger
         self._disclosures = disclosures
         self._outbox = outbox
         self._clock = clock
+        self._monotonic = monotonic
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._retry_at: datetime | None = None
         self._retry_delay = _FIRST_RETRY
-        self._last_live: dict[str, datetime] = {}
+        self._paces: dict[str, LivePace] = {}
+        self._live_on_its_way: int | None = None
+        self._served: set[str] = set()  # those that something was sent to on this connection
         self._announced: dict[str, Consent] = {}
         self._greeted = False
         self._in_flight: dict[int, tuple[Waiting, Disclosure]] = {}
         self._simulated: bool | None = None  # not known before the first reading
+        self.connections = 0
+        """How often the broker has let the gateway in."""
 
     @property
     def connected(self) -> bool:
@@ -64,27 +75,54 @@ class Publisher:
             self._simulated = reading.simulated
             reachable = self._reachable()
             self._deliver(reachable)
-            for consent in reachable:
-                now = self._clock()
-                disclosure = disclose(reading, consent, now, self._last_live.get(consent.id))
-                if disclosure is None:
-                    continue
-                self._last_live[consent.id] = reading.at
-                self._send(consent, disclosure, qos=0, expiry_s=2 * consent.terms.live_interval_s)
-                self._disclosures.note(disclosure)
+            if self._live_on_its_way is not None:
+                return  # a broker that hangs has one live message of each recipient, and gets no other
+            sent = [consent for consent in reachable if self._send_live(reading, consent)]
+            if sent and self._connection is not None:
+                self._live_on_its_way = self._connection.round_trip()
+
+    def _send_live(self, reading: Reading, consent: Consent) -> bool:
+        arrived_s, interval_s = self._monotonic(), consent.terms.live_interval_s
+        pace = self._pace(consent, arrived_s)
+        if not pace.allows(arrived_s):
+            return False
+        disclosure = disclose(reading, consent, self._clock(), pace.last)
+        if disclosure is None:
+            return False
+        self._paces[consent.id] = pace.after(reading.at, arrived_s, interval_s)
+        self._send(consent, disclosure, qos=0, expiry_s=2 * interval_s)
+        self._disclosures.note(disclosure)
+        return True
+
+    def _pace(self, consent: Consent, now_s: float) -> LivePace:
+        """How the consent's live messages went so far; after a restart, as the disclosure log says."""
+        if consent.id not in self._paces:
+            last = self._disclosures.last_sent(consent.id)
+            passed_s = float("inf") if last is None else (self._clock() - last).total_seconds()
+            wait_s = consent.terms.live_interval_s - passed_s
+            self._paces[consent.id] = LivePace(None, now_s + wait_s if wait_s > 0 else now_s)
+        return self._paces[consent.id]
 
     def offer_row(self, row: Row) -> None:
         """Send a profile row to those who may have it, or keep it for them."""
         with self._lock:
             now = self._clock()
-            may_have = [c for c in self._ledger.valid(now) if disclose(row, c, now) is not None]
-            self._outbox.put([Waiting(consent.id, row) for consent in may_have])
+            since = self._outbox.measured_since(row)
+            self._outbox.note_came(row)
+            may_have = [
+                consent
+                for consent in self._ledger.valid(now)
+                if disclose(row, consent, now, last_row=self._outbox.last_row(consent.id, row)) is not None
+            ]
+            self._outbox.put([Waiting(consent.id, row, since) for consent in may_have])
             self._deliver(self._reachable())
 
     def reconcile(self) -> None:
-        """Bring the connection in line with the ledger: after a change, and now and then."""
+        """Bring the connection in line with the ledger: after a change, and every few seconds."""
         with self._lock:
             self._deliver(self._reachable())
+            if self._served:
+                self._disclosures.mark_time()
 
     def stop(self) -> None:
         """Say that the gateway goes offline, and end."""
@@ -108,6 +146,7 @@ class Publisher:
         if not valid:
             self._leave()
             return ()
+        self._break_off_from({consent.id for consent in valid})
         if self._connection is None:
             if self._retry_at is None or now >= self._retry_at:
                 self._connection = Connection(self._login, will=Will(STATUS_TOPIC, b"offline"))
@@ -126,6 +165,7 @@ class Publisher:
 
     def _greet(self, connection: Connection) -> None:
         log.info("connected to the MQTT broker")
+        self.connections += 1
         self._greeted = True
         self._retry_delay = _FIRST_RETRY
         connection.publish(STATUS_TOPIC, b"online", qos=1, expiry_s=_STATUS_EXPIRY_S, retain=True)
@@ -143,15 +183,39 @@ class Publisher:
         self._greeted = False
         self._announced.clear()
         self._in_flight.clear()
+        self._served.clear()
+        self._live_on_its_way = None
         return connection
+
+    def _break_off_from(self, valid: set[str]) -> None:
+        """Where a consent has ended, discard what the broker has not read yet; then connect anew."""
+        connection = self._connection
+        if connection is None or self._served <= valid:
+            return
+        if connection.connected and self._settles(connection):
+            self._served &= valid
+            return
+        connection.abort()
+        self._forget_connection()
+        self._retry_at = None
+        log.info("a consent has ended: what was on its way to the MQTT broker is discarded")
+
+    def _settles(self, connection: Connection) -> bool:
+        """Whether the broker has taken all that was sent, or does so in a moment."""
+        deadline = time.monotonic() + _SETTLES_WITHIN_S
+        self._note_acknowledged(connection)
+        while not connection.settled and connection.connected and time.monotonic() < deadline:
+            time.sleep(0.005)
+            self._note_acknowledged(connection)
+        return connection.settled
 
     def _leave(self) -> None:
         """No valid consent: clear what is retained, and be gone."""
-        self._outbox.keep_only(())
+        self._break_off_from(set())
         self._retry_at = None
-        self._last_live.clear()
         announced = list(self._announced.values())
         connection = self._forget_connection()
+        self._outbox.keep_only((), self._lasting())
         if connection is None:
             return
         if connection.connected:
@@ -168,15 +232,21 @@ class Publisher:
         for consent_id in self._announced.keys() - valid.keys():
             gone = self._announced.pop(consent_id)
             connection.publish(consent_topic(gone), b"", qos=1, retain=True)
-            self._last_live.pop(consent_id, None)
+            self._paces.pop(consent_id, None)
         for consent_id in valid.keys() - self._announced.keys():
             consent = self._announced[consent_id] = valid[consent_id]
-            left = consent.terms.valid_until - self._clock()
             told = json_format.announcement(consent, self._simulated)
-            connection.publish(
-                consent_topic(consent), told, qos=1, expiry_s=int(left.total_seconds()), retain=True
-            )
-        self._outbox.keep_only(valid.keys())
+            expiry_s = self._seconds_left(consent)
+            connection.publish(consent_topic(consent), told, qos=1, expiry_s=expiry_s, retain=True)
+            self._served.add(consent_id)
+        self._outbox.keep_only(valid.keys(), self._lasting())
+
+    def _lasting(self) -> set[str]:
+        """The consents that may go on, also those that nothing is sent under now."""
+        return {c.id for c in self._ledger.consents() if c.state in (State.GIVEN, State.PAUSED)}
+
+    def _seconds_left(self, consent: Consent) -> int:
+        return int((consent.terms.valid_until - self._clock()).total_seconds())
 
     # --- sending -----------------------------------------------------------------------------
 
@@ -188,7 +258,7 @@ class Publisher:
             consent = by_id.get(waiting.consent_id)
             if consent is None or waiting in under_way:
                 continue
-            disclosure = disclose(waiting.row, consent, self._clock())
+            disclosure = disclose(waiting.row, consent, self._clock(), measured_since=waiting.measured_since)
             if disclosure is None:
                 self._outbox.done(waiting)
                 continue
@@ -198,12 +268,16 @@ class Publisher:
     def _send(self, consent: Consent, disclosure: Disclosure, *, qos: int, expiry_s: int) -> int:
         assert self._connection is not None  # noqa: S101 - callers come through _reachable
         topic = f"{consent.topic_prefix}/{_TOPIC[disclosure.granularity]}"
+        self._served.add(consent.id)
+        expiry_s = min(expiry_s, self._seconds_left(consent))  # nothing waits for longer than the consent
         return self._connection.publish(
             topic, json_format.message(disclosure), qos=qos, expiry_s=expiry_s
         ).mid
 
     def _note_acknowledged(self, connection: Connection) -> None:
         for message_id in connection.acknowledged():
+            if message_id == self._live_on_its_way:
+                self._live_on_its_way = None
             if message_id in self._in_flight:
                 waiting, disclosure = self._in_flight.pop(message_id)
                 self._outbox.done(waiting)

@@ -11,7 +11,7 @@ import click
 
 from gateway.cli.options import ask, config_option, configured, json_option, parsed_date
 from gateway.clock import utc_now
-from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Terms
+from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Terms, is_being_cut_off
 from gateway.consent.consent import USUAL
 from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
 from gateway.consent.receipt import receipt
@@ -38,9 +38,11 @@ def _ledger(path: Path | None) -> Ledger:
 @json_option
 def consent_list(config_path: Path | None, as_json_text: bool) -> None:
     """List all consents, the newest first."""
-    consents = _ledger(config_path).consents()
+    ledger = _ledger(config_path)
+    consents = ledger.consents()
     if as_json_text:
-        click.echo(json.dumps([_consent_json(found) for found in consents], ensure_ascii=False))
+        listed = [_consent_json(found, _is_being_cut_off(ledger, found)) for found in consents]
+        click.echo(json.dumps(listed, ensure_ascii=False))
         return
     if not consents:
         click.echo("No consent was ever given: nothing is shared.")
@@ -48,11 +50,18 @@ def consent_list(config_path: Path | None, as_json_text: bool) -> None:
         granted = ", ".join(f"{c.value} {g.value}" for c, g in found.terms.grants.items())
         state = found.state_at(utc_now()).value
         until = found.terms.valid_until.date()
-        click.echo(f"{found.id}  {state:<9}  {found.terms.recipient}: {granted}, until {until}")
+        pending = "; being cut off: the MQTT broker has not confirmed it yet"
+        told = pending if _is_being_cut_off(ledger, found) else ""
+        click.echo(f"{found.id}  {state:<9}  {found.terms.recipient}: {granted}, until {until}{told}")
 
 
-def _consent_json(found: Consent) -> dict[str, Any]:
-    return {"id": found.id, "state": found.state_at(utc_now()).value, **found.terms.as_json()}
+def _is_being_cut_off(ledger: Ledger, found: Consent) -> bool:
+    return is_being_cut_off(found, ledger.entries(found.id), utc_now())
+
+
+def _consent_json(found: Consent, being_cut_off: bool) -> dict[str, Any]:
+    state = found.state_at(utc_now()).value
+    return {"id": found.id, "state": state, "being_cut_off": being_cut_off, **found.terms.as_json()}
 
 
 @consent.command("grant")
@@ -122,9 +131,15 @@ def _grants(allowed: tuple[str, ...]) -> dict[Category, Granularity]:
 @click.argument("consent_id", metavar="CONSENT")
 @config_option
 def consent_withdraw(consent_id: str, config_path: Path | None) -> None:
-    """Take a consent back: the recipient is cut off at once."""
-    ask(config_path, "withdraw", consent=consent_id)
-    click.echo(f"Consent {consent_id} is withdrawn: nothing more is sent, and the recipient is cut off.")
+    """Take a consent back: nothing more is sent, and the recipient is cut off."""
+    withdrawn = ask(config_path, "withdraw", consent=consent_id)
+    if withdrawn["cut_off"]:
+        click.echo(f"Consent {consent_id} is withdrawn: nothing more is sent, and the recipient is cut off.")
+    else:
+        click.echo(
+            f"Consent {consent_id} is withdrawn: nothing more is sent from here. The MQTT broker does not"
+            " answer: cutting the recipient off is tried again until it is done; see p1-gateway consent list."
+        )
 
 
 @consent.command("receipt")

@@ -8,9 +8,9 @@ sharing         the owner's acts, in the ledger and at the broker
 
 from gateway.consent.consent import Category, Consent, Granularity, Notice, State, Terms
 from gateway.consent.disclosure import Disclosure, disclose
-from gateway.consent.disclosure_log import DisclosureLog, Sent
+from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Ledger
-from gateway.consent.sharing import Access, Credentials, Sharing
+from gateway.consent.sharing import Access, Credentials, Sharing, is_being_cut_off
 
 __all__ = [
     "Access",
@@ -19,6 +19,7 @@ __all__ = [
     "Credentials",
     "Disclosure",
     "DisclosureLog",
+    "Gap",
     "Granularity",
     "Ledger",
     "Notice",
@@ -27,4 +28,5 @@ __all__ = [
     "State",
     "Terms",
     "disclose",
+    "is_being_cut_off",
 ]

@@ -28,6 +28,7 @@ from gateway.errors import (
     MeterUnavailable,
     NotClaimed,
     PasswordTooShort,
+    RecipientsUnknown,
     RegistersBeganAnew,
     RolledBack,
     SealBroken,
@@ -60,6 +61,10 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ),
     SealBroken: N_("A part of the history was altered and is not shown."),
     BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
+    RecipientsUnknown: N_(
+        "The message broker no longer knows the recipients of these consents, so they receive nothing: "
+        "%(listed)s. Withdraw each of them and give it anew, with new credentials."
+    ),
     LedgerBroken: N_("The register of consents was altered."),
     RolledBack: N_("Older copies of the gateway's files were put in their place."),
     MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),

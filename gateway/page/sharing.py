@@ -49,6 +49,7 @@ class Shown:
     state_name: str
     shared: list[tuple[str, str]]
     last_sent: datetime | None
+    being_cut_off: bool
 
     @property
     def lasts(self) -> bool:
@@ -84,7 +85,8 @@ def detail(consent_id: str) -> str:
         days.setdefault(sent.day.isoformat(), []).append(
             (gettext(CATEGORY_NAMES[sent.category]), sent.messages)
         )
-    return render_template("consent.html", shown=_shown(consent), days=days)
+    gaps = here().sharing.gaps(consent_id)
+    return render_template("consent.html", shown=_shown(consent), days=days, gaps=gaps)
 
 
 @pages.post("/<consent_id>/withdraw")
@@ -92,36 +94,47 @@ def withdraw(consent_id: str) -> AnyResponse:
     if not _shown(_found(consent_id)).lasts:
         flash(_("This consent has ended already."))
         return redirect(url_for("sharing.detail", consent_id=consent_id), 303)
-    return _done(
-        lambda: here().sharing.withdraw(consent_id, method="page"),
-        _("Withdrawn. Nothing is sent to this recipient any more."),
-        url_for("sharing.detail", consent_id=consent_id),
-    )
+    return _done(lambda: _withdrawn(consent_id), url_for("sharing.detail", consent_id=consent_id))
+
+
+def _withdrawn(consent_id: str) -> str:
+    """Withdraw, and say what is done and what is still being tried."""
+    here().sharing.withdraw(consent_id, method="page")
+    if here().sharing.is_being_cut_off(consent_id):
+        told = _(
+            "Withdrawn. Nothing is sent from here any more. The message broker does not answer: cutting the"
+            " recipient off is tried again until it is done, and this page then says so."
+        )
+    else:
+        told = _("Withdrawn. Nothing is sent to this recipient any more, and it is cut off.")
+    return str(told)
 
 
 @pages.post("/stop")
 def stop() -> AnyResponse:
-    return _done(
-        lambda: here().sharing.stop(method="page"),
-        _("Sharing is stopped. Nobody receives anything until you start it again."),
-        url_for("sharing.page"),
-    )
+    def act() -> str:
+        here().sharing.stop(method="page")
+        return str(_("Sharing is stopped. Nobody receives anything until you start it again."))
+
+    return _done(act, url_for("sharing.page"))
 
 
 @pages.post("/start")
 def start() -> AnyResponse:
-    return _done(
-        lambda: here().sharing.start(method="page"), _("Sharing is started again."), url_for("sharing.page")
-    )
+    def act() -> str:
+        here().sharing.start(method="page")
+        return str(_("Sharing is started again."))
+
+    return _done(act, url_for("sharing.page"))
 
 
 @pages.post("/accept")
 def accept() -> AnyResponse:
-    return _done(
-        lambda: here().sharing.accept(method="page"),
-        _("Accepted. Sharing is stopped: look at your consents, then start it again."),
-        url_for("sharing.page"),
-    )
+    def act() -> str:
+        here().sharing.accept(method="page")
+        return str(_("Accepted. Sharing is stopped: look at your consents, then start it again."))
+
+    return _done(act, url_for("sharing.page"))
 
 
 @pages.get("/<consent_id>/receipt")
@@ -149,10 +162,10 @@ def receipt_json(consent_id: str) -> Response:
     return answer
 
 
-def _done(act: Callable[[], object], told: str, back: str) -> AnyResponse:
+def _done(act: Callable[[], str], back: str) -> AnyResponse:
     """Carry out what the owner asked, tell how it went, and show the page that it concerns."""
     try:
-        act()
+        told = act()
     except ConsentError as error:
         told = sentence(error)
     flash(told)
@@ -174,6 +187,7 @@ def _shown(consent: Consent) -> Shown:
         state_name=gettext(_STATES[state]),
         shared=shared_names(consent.terms),
         last_sent=here().sharing.last_sent(consent.id),
+        being_cut_off=here().sharing.is_being_cut_off(consent.id),
     )
 
 

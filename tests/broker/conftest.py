@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from gateway.broker import (
 from gateway.broker.access import acls
 from gateway.consent import Consent, Credentials, DisclosureLog, Ledger, Sharing
 from gateway.history import DeviceKey, HiddenFile
+from gateway.p1 import Reading
 from tests.broker.recipient import Recipient, until
 from tests.made_up import MODEL, NOON, Clock, reading, terms
 from tests.ports import free_port
@@ -50,7 +54,7 @@ class Broker:
 
     def provision(self) -> None:
         self._configuration = provision(self.folder, OWN, self.port)
-        text = self._configuration.read_text().replace("log_dest stderr", f"log_dest file {self._log}")
+        text = self._configuration.read_text().replace("log_dest stderr", f"log_dest file {self._log.name}")
         self._configuration.write_text(text + "log_type notice\n")
         security = self.folder / "dynamic-security.json"
         rules: dict[str, Any] = json.loads(security.read_text())
@@ -72,6 +76,16 @@ class Broker:
     def start(self) -> None:
         self._running = Mosquitto(self._configuration, self.port)
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections and bytes, as its kernel does, and reads none of them."""
+        assert self._running is not None
+        os.kill(self._running.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._running.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         if self._running is not None:
             self._running.stop()
@@ -85,6 +99,15 @@ class Broker:
         return self.log().count(f"u'{username}'")
 
 
+class Arrival:
+    """A clock that nobody sets, in seconds since NOON."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @dataclass
 class Gateway:
     """The gateway's side, from the ledger to the publisher."""
@@ -95,6 +118,7 @@ class Gateway:
     publisher: Publisher
     sharing: Sharing
     clock: Clock
+    arrival: Arrival
 
     def grant(self, *args: Any, **changes: Any) -> tuple[Consent, Credentials]:
         return self.sharing.grant(terms(*args, **changes), "page")
@@ -104,6 +128,17 @@ class Gateway:
         self.publisher.offer(reading(NOON, model=model))
         until(lambda: self.publisher.connected)
         self.publisher.reconcile()
+
+    def offer(self, reading: Reading) -> None:
+        """A reading arrives when the meter says, and the broker has taken it when this returns."""
+        self.arrival.seconds = (reading.at - NOON).total_seconds()
+        self.publisher.offer(reading)
+        until(self.live_taken)
+
+    def live_taken(self) -> bool:
+        """Whether the broker has taken the last live message."""
+        self.publisher.reconcile()
+        return self.publisher._live_on_its_way is None
 
     def settled(self) -> None:
         """Wait until all rows that were sent are acknowledged."""
@@ -133,13 +168,14 @@ def start_gateway(tmp_path: Path, device_key: DeviceKey, clock: Clock) -> Iterat
             return HiddenFile(tmp_path / "hidden" / name, device_key)
 
         ledger = Ledger(tmp_path / "ledger.jsonl", device_key, hidden("newest"), clock)
-        disclosures = DisclosureLog(hidden("disclosures"), clock)
+        disclosures = DisclosureLog(hidden("disclosures"), clock, hidden("disclosures-since"))
         outbox = Outbox(hidden("outbox"), clock)
         login = Login("127.0.0.1", port, PUBLISHER, password)
-        publisher = Publisher(login, ledger, disclosures, outbox, clock)
+        arrival = Arrival()
+        publisher = Publisher(login, ledger, disclosures, outbox, clock, arrival)
         access = ManagedAccess("127.0.0.1", port, OWN.administrator)
         sharing = Sharing(ledger, access, disclosures, clock, publisher.reconcile)
-        started.append(Gateway(ledger, disclosures, outbox, publisher, sharing, clock))
+        started.append(Gateway(ledger, disclosures, outbox, publisher, sharing, clock, arrival))
         return started[-1]
 
     yield start

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -83,7 +84,7 @@ def test_after_a_grant_exactly_the_granted_category_arrives_at_most_every_five_s
     app = recipient(credentials)
     gateway.connect()
     for n in range(31):
-        gateway.publisher.offer(full(n))
+        gateway.offer(full(n))
         gateway.publisher.offer_row(quarter(n))
     received = until(lambda: len(app.on("/live")) >= 7 and app.on("/live"))
     assert [message.fields for message in received] == [
@@ -240,7 +241,117 @@ def test_every_message_expires(
     gateway.publisher.offer_row(quarter(1))
     until(lambda: len(observer.messages) >= 4 and app.on("/quarter"))
     expiries = {message.topic.split("/")[-1]: message.expiry_s for message in observer.messages}
-    assert expiries == {"live": 10, "quarter": 604_800, "consent": 86_400, "status": 604_800}
+    # Nothing that is a recipient's waits for longer than its consent lasts.
+    assert expiries == {"live": 10, "quarter": 86_400, "consent": 86_400, "status": 604_800}
+
+
+def test_what_waits_in_the_broker_expires_with_the_consent(
+    gateway: Gateway, observe: Callable[[], Recipient]
+) -> None:
+    observer = observe()
+    gateway.grant({Category.POWER: Granularity.LIVE} | QUARTERLY, live_interval_s=3600)
+    gateway.connect()
+    gateway.clock.pass_by(hours=23, minutes=58, seconds=20)
+    gateway.publisher.offer(full(0))
+    gateway.publisher.offer_row(quarter(1))
+    until(lambda: observer.on("/live") and observer.on("/quarter"))
+    assert {m.expiry_s for m in (*observer.on("/live"), *observer.on("/quarter"))} == {100}
+
+
+def test_a_period_is_sent_once_and_never_one_that_does_not_come_after_the_last(
+    gateway: Gateway, recipient: Connect, start_gateway: Callable[..., Gateway], broker: Broker
+) -> None:
+    _, credentials = gateway.grant(QUARTERLY)
+    app = recipient(credentials)
+    gateway.connect()
+    for n in (1, 2):
+        gateway.publisher.offer_row(quarter(n))
+    gateway.settled()
+    again = replace(quarter(2), quantities={"energy_import_t1_wh": 5})
+    for row in (again, quarter(1)):  # the meter's clock jumped back
+        gateway.publisher.offer_row(row)
+    gateway.publisher.stop()
+    restarted = start_gateway(broker.port)
+    restarted.connect()
+    for row in (again, quarter(1), quarter(3)):
+        restarted.publisher.offer_row(row)
+    restarted.settled()
+    until(lambda: len(app.on("/quarter")) >= 3)
+    assert registers(app.on("/quarter")) == [1000.001, 1000.002, 1000.003]
+
+
+def test_the_stop_switch_does_not_make_it_forget_what_was_sent(gateway: Gateway, recipient: Connect) -> None:
+    _, credentials = gateway.grant(QUARTERLY)
+    app = recipient(credentials)
+    gateway.connect()
+    gateway.publisher.offer_row(quarter(2))
+    gateway.settled()
+    gateway.sharing.stop("page")
+    gateway.sharing.start("page")
+    gateway.connect()
+    for n in (1, 2, 3):
+        gateway.publisher.offer_row(quarter(n))
+    gateway.settled()
+    assert registers(until(lambda: len(app.on("/quarter")) >= 2 and app.on("/quarter"))) == [
+        1000.002,
+        1000.003,
+    ]
+
+
+HIGHS = QUARTERLY | {Category.POWER: Granularity.QUARTER}
+
+
+def test_the_first_row_after_a_grant_holds_no_high_from_before_it(
+    gateway: Gateway, recipient: Connect
+) -> None:
+    gateway.grant(HIGHS)
+    gateway.publisher.offer_row(quarter(0))
+    gateway.clock.pass_by(minutes=7)
+    _, credentials = gateway.grant(HIGHS)
+    app = recipient(credentials)
+    gateway.connect()
+    for n in (1, 2):
+        gateway.clock.now = NOON + n * timedelta(minutes=15)
+        gateway.publisher.offer_row(quarter(n))
+        gateway.settled()
+    first, second = until(lambda: len(app.on("/quarter")) >= 2 and app.on("/quarter"))
+    assert "power_import_max_w" not in first.fields
+    assert "energy_import_t1_kwh" in first.fields
+    assert second.fields["power_import_max_w"] == 3000
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, -7, -1, 0, 1, 7, 3600, 86_400])
+def test_a_meters_clock_that_jumps_does_not_open_the_tap(
+    gateway: Gateway, recipient: Connect, jump_s: int
+) -> None:
+    _, credentials = gateway.grant(valid_from=NOON - timedelta(days=2), valid_until=NOON + timedelta(days=2))
+    app = recipient(credentials)
+    gateway.connect()
+    for n in range(21):  # a telegram a second; the clock jumps with each
+        gateway.arrival.seconds = float(n)
+        at = NOON + timedelta(days=1) + timedelta(seconds=n + (jump_s if n % 2 else 0))
+        gateway.publisher.offer(reading(at, power_import_w=n))
+        until(gateway.live_taken)
+    gateway.publisher.stop()
+    time.sleep(0.05)
+    assert 1 <= len(app.on("/live")) <= 5
+
+
+def test_a_restart_does_not_open_the_tap(
+    gateway: Gateway, recipient: Connect, start_gateway: Callable[..., Gateway], broker: Broker
+) -> None:
+    _, credentials = gateway.grant(live_interval_s=3600)
+    app = recipient(credentials)
+    gateway.connect()
+    gateway.offer(full(0))
+    for n in range(1, 4):
+        gateway.publisher.stop()
+        gateway.clock.pass_by(minutes=1)
+        gateway = start_gateway(broker.port)
+        gateway.connect()
+        gateway.publisher.offer(full(60 * n))
+    gateway.publisher.stop()
+    assert [message.fields["power_w"] for message in app.on("/live")] == [500]
 
 
 def test_what_the_simulator_made_says_so_in_every_message(gateway: Gateway, recipient: Connect) -> None:
@@ -272,7 +383,7 @@ def test_disclosures_are_counted_when_sent(gateway: Gateway, recipient: Connect)
     recipient(credentials)
     gateway.connect()
     for n in range(11):
-        gateway.publisher.offer(full(n))
+        gateway.offer(full(n))
     gateway.publisher.offer_row(quarter(1))
     gateway.settled()
     counted = {sent.category: sent.messages for sent in gateway.disclosures.of(consent.id)}

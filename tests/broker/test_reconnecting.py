@@ -258,7 +258,8 @@ def test_a_withdrawal_while_the_gateway_is_still_connecting_ends_the_connection(
             assert line.recv(1000)[0] == 0x10  # CONNECT
             gateway.ledger.append(Event.WITHDRAWN, consent.id)
             gateway.publisher.reconcile()
-            line.sendall(b"\x20\x03\x00\x00\x00")
+            with suppress(ConnectionError):  # the gateway has broken the connection off already
+                line.sendall(b"\x20\x03\x00\x00\x00")
             assert said_on(line)[:1] in (b"\xe0", b"")  # DISCONNECT, and nothing was published
         assert not gateway.publisher.connected
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.consent import Category, Consent, Disclosure, Granularity, State, disclose
-from gateway.consent.disclosure import QUANTITIES
+from gateway.consent.disclosure import QUANTITIES, LivePace
 from gateway.history import Period, Row
 from gateway.history.kept.profile import ROW_QUANTITIES
 from gateway.p1 import MBusReading, Reading, obis
-from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading
+from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading, utc
 
 DEVICES = {"gas": Category.GAS, "water": Category.WATER, "heat": Category.HEAT}
 KEPT_TO_OURSELVES = {
@@ -34,6 +35,7 @@ UNASKED = (
     "power_import_average_", "energy_combined_",
 )  # fmt: skip
 UNASKED_COMMODITIES = {"cooling", "submeter"}
+HOUR = timedelta(hours=1)
 POWER_LIVE = {Category.POWER: Granularity.LIVE}
 
 
@@ -80,12 +82,21 @@ consents = st.builds(
 )
 
 
-@given(items, consents, times, st.one_of(st.none(), times))
+maybe_times = st.one_of(st.none(), times)
+given_consents = st.builds(lambda given, at: replace(given, given_at=at), consents, maybe_times)
+
+
+@given(items, consents, times, maybe_times, maybe_times, maybe_times)
 @settings(max_examples=200, deadline=None)
 def test_nothing_outside_the_granted_categories_and_granularity_ever_leaves(
-    item: Item, given: Consent, now: datetime, last_live: datetime | None
+    item: Item,
+    given: Consent,
+    now: datetime,
+    last_live: datetime | None,
+    measured_since: datetime | None,
+    last_row: datetime | None,
 ) -> None:
-    disclosed = disclose(item, given, now, last_live)
+    disclosed = disclose(item, given, now, last_live, measured_since=measured_since, last_row=last_row)
     if disclosed is None:
         return
     assert given.state is State.GIVEN
@@ -106,21 +117,174 @@ def test_nothing_outside_the_granted_categories_and_granularity_ever_leaves(
     assert (disclosed.at, disclosed.simulated) == (item.at, item.simulated)
 
 
+REACHES_BACK = {name for names in QUANTITIES.values() for name in names} & {
+    "demand_w", "demand_current_quarter_w", "demand_max_month_w",
+    "power_import_max_w", "power_import_min_w", "power_export_max_w", "power_export_min_w",
+}  # fmt: skip
+"""What is measured over a time: highs, lows and averages."""
+
+
+def clock_error(item: Item, now: datetime) -> timedelta:
+    """How far the meter's clock is behind: a live reading is of now."""
+    behind = now - item.at
+    live = item.granularity == Granularity.LIVE
+    return behind if live and abs(behind) > timedelta(minutes=10) else timedelta(0)
+
+
 @given(items, consents, times)
 @settings(max_examples=80, deadline=None)
 def test_everything_inside_the_granted_categories_and_granularity_leaves(
     item: Item, given: Consent, now: datetime
 ) -> None:
+    began = given.terms.valid_from - clock_error(item, now)
     granted = {category for category, g in given.terms.grants.items() if g == item.granularity}
     names = {n for n in item.quantities if any(n in QUANTITIES.get(c, ()) for c in granted)}
-    devices = [d.register for d in item.mbus if DEVICES.get(d.commodity) in granted]
-    disclosed = disclose(item, given, now)
-    if given.is_valid(now) and (names or devices):
+    devices = [
+        d.register for d in item.mbus if DEVICES.get(d.commodity) in granted and d.captured_at >= began
+    ]
+    disclosed = disclose(item, given, now, measured_since=NOON)
+    if (
+        given.is_valid(now)
+        and began <= item.at < now + timedelta(days=2)
+        and (names - REACHES_BACK or devices)
+    ):
         assert disclosed is not None
-        assert disclosed.quantities.keys() == names
+        assert disclosed.quantities.keys() | REACHES_BACK == names | REACHES_BACK
         assert [device.register for device in disclosed.devices] == devices
-    else:
+    elif not given.is_valid(now) or item.at < began or not (names or devices):
         assert disclosed is None
+
+
+# --- nothing from before ----------------------------------------------------------------------
+
+
+@given(items, given_consents, times, maybe_times)
+@settings(max_examples=300, deadline=None)
+def test_nothing_from_before_the_consent_began_ever_leaves(
+    item: Item, given: Consent, now: datetime, measured_since: datetime | None
+) -> None:
+    disclosed = disclose(item, given, now, measured_since=measured_since)
+    if disclosed is None:
+        return
+    begins = max(given.terms.valid_from, given.given_at or given.terms.valid_from)
+    began = begins - clock_error(item, now)
+    assert item.at >= began
+    assert all(device.captured_at >= began for device in disclosed.devices)
+    if measured_since is None or measured_since < begins:
+        assert not {n for n in disclosed.quantities if n.endswith(("_max_w", "_min_w"))} | (
+            {"demand_w"} & disclosed.quantities.keys()
+        )
+    # A month's peak could be of before: these consents are at most two days old.
+    assert "demand_max_month_w" not in disclosed.quantities
+    if "demand_current_quarter_w" in disclosed.quantities:
+        assert item.at - timedelta(minutes=15) >= began
+
+
+@pytest.mark.parametrize(
+    ("at", "leaves"),
+    [
+        ("2026-06-30 22:30", False),  # the last of June in UTC, the first of July at home
+        ("2026-07-01 12:00", False),  # perhaps of June still
+        ("2026-07-03 12:00", True),
+        ("2026-12-31 23:59", True),
+    ],
+)
+def test_a_months_peak_leaves_once_the_whole_month_is_the_consents(at: str, leaves: bool) -> None:
+    demand = consent({Category.DEMAND: Granularity.LIVE}, valid_until=NOON + timedelta(days=300))
+    disclosed = disclose(
+        reading(utc(at), demand_max_month_w=4000, demand_current_quarter_w=1), demand, utc(at)
+    )
+    assert disclosed is not None
+    assert ("demand_max_month_w" in disclosed.quantities) is leaves
+
+
+ROWS = {Category.ELECTRICITY: Granularity.QUARTER, Category.POWER: Granularity.QUARTER}
+HIGHS = {"power_import_max_w": 3000, "power_import_min_w": 200}
+
+
+def row_at(at: datetime) -> Row:
+    return Row(NUMBER, "electricity", Period.QUARTER, at, at, {"energy_import_t1_wh": 1, **HIGHS})
+
+
+def test_highs_and_lows_leave_from_the_first_period_that_began_under_the_consent() -> None:
+    given = replace(consent(ROWS), given_at=NOON + timedelta(minutes=7))
+    let_out = {}
+    for n in range(1, 4):
+        at = NOON + n * timedelta(minutes=15)
+        disclosed = disclose(row_at(at), given, at, measured_since=at - timedelta(minutes=15))
+        let_out[n] = None if disclosed is None else set(disclosed.quantities)
+    assert let_out == {
+        1: {"energy_import_t1_wh"},
+        2: {"energy_import_t1_wh", *HIGHS},
+        3: {"energy_import_t1_wh", *HIGHS},
+    }
+    # A meter that was silent: what its row measured began long before the quarter did.
+    silent = disclose(
+        row_at(NOON + timedelta(hours=3)), given, NOON + timedelta(hours=3), measured_since=NOON
+    )
+    assert silent is not None
+    assert silent.quantities.keys() == {"energy_import_t1_wh"}
+
+
+@pytest.mark.parametrize("granularity", Granularity)
+def test_what_is_older_than_the_consent_is_never_let_out(granularity: Granularity) -> None:
+    given = replace(consent(dict.fromkeys(Category, granularity)), given_at=NOON + timedelta(minutes=7))
+    for minutes in range(-60, 30):
+        at = NOON + timedelta(minutes=minutes)
+        # A row may have waited, a live reading is of now.
+        now = max(NOON + timedelta(minutes=7), at) if granularity is Granularity.LIVE else NOON + HOUR
+        if now - at > timedelta(minutes=10) and granularity is Granularity.LIVE:
+            continue  # a clock that is wrong: see below
+        item = Item(granularity, at, NUMBER, {"energy_import_t1_wh": 1}, (), MODEL, simulated=False)
+        assert (disclose(item, given, now) is not None) == (minutes >= 7)
+
+
+@pytest.mark.parametrize("error", [timedelta(days=-900), -HOUR, HOUR, timedelta(days=16)])
+def test_what_a_meter_with_a_wrong_clock_says_live_is_of_the_moment_it_comes(error: timedelta) -> None:
+    given = replace(consent(POWER_LIVE | {Category.GAS: Granularity.LIVE}), given_at=NOON)
+    now = NOON + timedelta(minutes=5)
+    for captured, known in ((timedelta(minutes=1), True), (timedelta(minutes=6), False)):
+        live = reading(now + error, gas=(now + error - captured, 5), power_import_w=1)
+        disclosed = disclose(live, given, now)
+        assert disclosed is not None
+        assert bool(disclosed.devices) is known  # the gas meter was read after the grant, or before it
+
+
+@given(st.lists(st.integers(-300, 300), max_size=40))
+def test_periods_only_ever_go_on_however_the_meters_clock_jumps(minutes: list[int]) -> None:
+    given = consent(ROWS, valid_from=NOON - timedelta(days=1))
+    sent: list[datetime] = []
+    for minute in minutes:
+        row = row_at(NOON + timedelta(minutes=minute))
+        if disclose(row, given, NOON, last_row=sent[-1] if sent else None) is not None:
+            sent.append(row.ends_at)
+    assert sent == sorted(set(sent))
+
+
+def test_a_period_of_a_clock_that_is_years_ahead_does_not_stop_the_true_ones() -> None:
+    given = consent(ROWS)
+    assert disclose(row_at(NOON + timedelta(days=700)), given, NOON) is None
+    assert disclose(row_at(NOON + timedelta(hours=1)), given, NOON) is not None
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.2, 20), st.integers(-4000, 4000)), min_size=1, max_size=60),
+    st.integers(1, 60),
+)
+def test_a_live_interval_holds_by_arrival_however_the_meters_clock_jumps(
+    steps: list[tuple[float, int]], interval_s: int
+) -> None:
+    given = consent(POWER_LIVE, live_interval_s=interval_s, valid_from=NOON - timedelta(days=5))
+    pace, arrived_s, arrivals = LivePace(None, 0.0), 0.0, []
+    for passed_s, meter_s in steps:
+        arrived_s += passed_s
+        at = NOON + timedelta(seconds=meter_s)
+        if pace.allows(arrived_s) and disclose(reading(at, power_import_w=1), given, NOON, pace.last):
+            pace = pace.after(at, arrived_s, interval_s)
+            arrivals.append(arrived_s)
+    for earlier, later in pairwise(arrivals):
+        assert later - earlier >= interval_s - 0.51
+    assert len(arrivals) <= 1 + (arrivals[-1] - arrivals[0] + 0.51) / interval_s if arrivals else True
 
 
 def test_each_quantity_belongs_to_exactly_one_category_or_deliberately_to_none() -> None:
@@ -166,7 +330,8 @@ def test_a_live_reading_leaves_only_after_the_interval() -> None:
     let_out = [n for n in range(12) if live(NOON + n * second, NOON) is not None]
     assert let_out == [5, 6, 7, 8, 9, 10, 11]  # the caller sends one and asks on from there
     assert live(NOON, None) is not None
-    assert live(NOON - second, NOON) is not None  # the meter's clock was set back
+    assert live(NOON, NOON + second) is None  # the meter's clock was set back
+    assert live(NOON, NOON + timedelta(hours=1)) is not None
 
 
 def test_the_interval_does_not_hold_rows_back() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,6 +31,11 @@ class Doors:
     def cut_off(self, consent: Consent) -> None:
         self._answer()
         self.inside.pop(consent.id, None)
+
+    def compare(self, consents: Sequence[Consent]) -> list[str]:
+        self._answer()
+        self.inside = {name: key for name, key in self.inside.items() if name in {c.id for c in consents}}
+        return [consent.id for consent in consents if consent.id not in self.inside]
 
     def _answer(self) -> None:
         if self.away:

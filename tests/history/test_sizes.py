@@ -17,6 +17,7 @@ from gateway.history.keys.seal import TAG_BYTES
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.homes import HOMES, Home
+from tests.auc import auc
 from tests.history.recording import look, record, unlocked
 from tests.made_up import NUMBER, PASSWORD, ZONE, local, reading
 
@@ -140,13 +141,6 @@ def seen_by_a_thief(folder: Path) -> dict[str, list[int]]:
         "pages": look(path, "PRAGMA page_count")[0] + look(path, "PRAGMA freelist_count")[0],
     }  # fmt: skip
     return {name: list(numbers) for name, numbers in seen.items()}
-
-
-def auc(ones: list[float], others: list[float]) -> float:
-    """How well a number tells the two apart: 0.5 not at all, 1 always."""
-    pairs = [(one > other) + (one == other) / 2 for one in ones for other in others]
-    found = sum(pairs) / len(pairs)
-    return max(found, 1 - found)
 
 
 def test_no_size_and_no_count_on_disk_tells_an_active_day_from_an_absent_one(tmp_path: Path) -> None:

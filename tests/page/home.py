@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -68,6 +68,9 @@ class FakeAccess:
             raise BrokerUnavailable("the broker does not answer")
         self.inside.pop(consent.id, None)
 
+    def compare(self, consents: Sequence[Consent]) -> list[str]:
+        return [consent.id for consent in consents if consent.id not in self.inside]
+
 
 class MemorySlot:
     """Where the ledger and the disclosure log keep a few bytes."""
@@ -80,6 +83,8 @@ class MemorySlot:
 
     def save(self, plain: bytes) -> None:
         self.kept = plain
+
+    overwrite = save
 
 
 class Home:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config import PageConfig
-from gateway.consent import Category, Granularity, State
+from gateway.consent import Category, DisclosureLog, Granularity, State
 from tests.page.browser import Browser
-from tests.page.home import PASSWORD, Home, reading
+from tests.page.home import PASSWORD, Home, MemorySlot, reading
 
 FORM = {
     "recipient": "Energy advice of the neighbourhood",
@@ -184,8 +184,57 @@ def test_withdrawing_is_one_click_from_the_list(home: Home, owner: Browser) -> N
     assert home.sharing.consent(consent.id).state is State.WITHDRAWN
     assert home.access.inside == {}
     told = owner.get(answer.location).text
-    assert "Withdrawn. Nothing is sent to this recipient any more." in told
+    assert "Withdrawn. Nothing is sent to this recipient any more, and it is cut off." in told
     assert "/withdraw" not in told
+
+
+def test_a_withdrawal_that_the_broker_has_not_confirmed_says_so_until_it_has(
+    home: Home, owner: Browser
+) -> None:
+    grant(owner)
+    (consent,) = home.sharing.consents()
+    home.access.down = True
+    answer = owner.post(f"/sharing/{consent.id}/withdraw")
+    told = owner.get(answer.location).text
+    assert "Withdrawn. Nothing is sent from here any more." in told
+    assert "and it is cut off" not in told
+    for path in ("/sharing/", f"/sharing/{consent.id}"):
+        assert "Being cut off" in owner.get(path).text
+    home.access.down = False
+    home.sharing.settle()
+    for path in ("/sharing/", f"/sharing/{consent.id}"):
+        assert "Being cut off" not in owner.get(path).text
+    assert "recipient cut off at the broker" in owner.get(f"/sharing/{consent.id}/receipt").text
+
+
+def test_an_expired_consent_is_being_cut_off_until_the_broker_confirms(home: Home, owner: Browser) -> None:
+    grant(owner)
+    (consent,) = home.sharing.consents()
+    home.access.down = True
+    home.clock.at = consent.terms.valid_until
+    assert home.sharing.is_being_cut_off(consent.id)
+    home.sharing.settle()
+    assert home.sharing.is_being_cut_off(consent.id)
+    home.access.down = False
+    home.sharing.settle()
+    assert not home.sharing.is_being_cut_off(consent.id)
+
+
+def test_a_gap_in_the_counts_is_shown_with_those_that_it_concerns(home: Home, owner: Browser) -> None:
+    page, slot = MemorySlot(), MemorySlot()
+    home.disclosures = DisclosureLog(slot, home.clock, page)
+    home.open_ledger()
+    grant_again = Browser(home.app())
+    grant_again.sign_in()
+    grant(grant_again)
+    (consent,) = home.sharing.consents()
+    home.send(consent.id, Category.POWER)
+    home.clock.go(minutes=10)
+    home.disclosures = DisclosureLog(slot, home.clock, page)  # the one before was killed
+    home.open_ledger()
+    visitor = Browser(home.app())
+    visitor.sign_in()
+    assert "may be incomplete" in visitor.get(f"/sharing/{consent.id}").text
 
 
 def test_withdrawing_twice_says_that_it_has_ended(home: Home, owner: Browser) -> None:

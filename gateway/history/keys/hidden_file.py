@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +33,21 @@ class HiddenFile:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(self._path, self._key.hide(self._path.name, plain))
+        except OSError as error:
+            raise HistoryError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def overwrite(self, plain: bytes) -> None:
+        """Write over the file in its place, without waiting for the disk.
+
+        What is written outlives the process, since it lies with the kernel at once; after a power cut it may
+        be older, or damaged. For what is written often and may be lost. Raises HistoryError.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self._key.hide(self._path.name, plain))
+                file.truncate()
         except OSError as error:
             raise HistoryError(f"{self._path} cannot be written: {error.strerror}") from None
 
