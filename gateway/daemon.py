@@ -127,7 +127,7 @@ class Daemon:
         self._decoder = Decoder(
             MeterClock(config.history.zone, meter.winter_time_only), meter.number.strip() or None
         )
-        self._plausibility = Plausibility(self._fault)
+        self._plausibility = Plausibility(self._fault, clock)
         self._page = self._page_server()
         self._control = ControlServer(folder.control, self._operations())
         self._panel = open_panel(config.panel, self._button_held)
@@ -162,7 +162,7 @@ class Daemon:
             return False
         if not reading.timed and not self._own_clock_is_good():
             self._fault(ClockNotSet())
-            self.live.show(reading, {})
+            self.live.show(self._plausibility.possible(reading), {})
             return True
         recorder = self._recorder()  # what it remembers is what the reading is judged by
         plausible = self._plausibility.judge(reading)  # held until confirmed, else as it came
@@ -399,6 +399,8 @@ class Daemon:
                 "held": self._plausibility.held,
                 "dropped": self._plausibility.dropped,
                 "epochs": self._plausibility.epochs,
+                "impossible": self._plausibility.impossible,
+                "refused": self._plausibility.refused,
             },
             "simulated": latest.reading is not None and latest.reading.simulated,
             "country": latest.reading and latest.reading.country,

@@ -148,6 +148,43 @@ class ImplausibleReading(TelegramError):
         )
 
 
+class ImpossibleValue(GatewayError):
+    """`names` are the quantities; what the meter said of them is never told."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = ", ".join(names)
+        super().__init__(
+            f"the meter states what no home can have, and it is left out: {self.names}; if it stays so,"
+            " report it with the name of the meter"
+        )
+
+
+class TooManyMeters(GatewayError):
+    def __init__(self, most: int, days: int) -> None:
+        self.most, self.days = most, days
+        super().__init__(
+            f"another meter appeared, more than the {most} of its kind that a home can have in {days} days:"
+            " it is left out, the known ones go on; check what sends the telegrams"
+        )
+
+
+class TooManyMetersEver(GatewayError):
+    def __init__(self, most: int) -> None:
+        self.most = most
+        super().__init__(
+            f"the history knows {most} meters already and takes no other one: check what sends the telegrams;"
+            " p1-gateway history erase begins anew"
+        )
+
+
+class MeterClockJumps(GatewayError):
+    def __init__(self) -> None:
+        super().__init__(
+            "the meter's clock jumps to and fro all day: readings at times that do not follow are left out;"
+            " check what sends the telegrams"
+        )
+
+
 # --- history ---------------------------------------------------------------------------------
 
 

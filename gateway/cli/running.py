@@ -101,11 +101,15 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
     for kind, count in found["faults"].items():
         click.echo(f"           {count} times {kind.replace('_', ' ')}")
     implausible = found["implausible"]
-    if any(implausible.values()):
+    if implausible["held"]:
         click.echo(
             f"           {implausible['dropped']} readings contradicted by others and left out, "
             f"{implausible['held']} held, {implausible['epochs']} times registers began anew"
         )
+    if implausible["impossible"]:
+        click.echo(f"           {implausible['impossible']} telegrams stated what no home can have")
+    if implausible["refused"]:
+        click.echo(f"           {implausible['refused']} refused: too many meters, or a clock that jumps")
     if found["fault"]:
         click.echo(f"           {found['fault']}")
     click.echo(f"sharing    {found['sharing']}, {found['consents']} consents valid")

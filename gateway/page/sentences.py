@@ -21,9 +21,11 @@ from gateway.errors import (
     FrameReplayed,
     GatewayError,
     ImplausibleReading,
+    ImpossibleValue,
     KeysExchanged,
     LedgerBroken,
     MalformedTelegram,
+    MeterClockJumps,
     MeterNumberMissing,
     MeterUnavailable,
     NotClaimed,
@@ -36,6 +38,8 @@ from gateway.errors import (
     StateUnusable,
     TelegramCut,
     TelegramTooLong,
+    TooManyMeters,
+    TooManyMetersEver,
     WrongSpeed,
 )
 from gateway.page.throttle import TooManyTries
@@ -88,6 +92,17 @@ _SENTENCES: dict[type[GatewayError], str] = {
         "reset, restart the gateway."
     ),
     ImplausibleReading: N_("A reading that cannot be true was left out."),
+    ImpossibleValue: N_("The meter states what no home can have, and it is left out: %(names)s."),
+    TooManyMeters: N_(
+        "Another meter appeared, more than the %(most)s of its kind that a home can have in %(days)s days. It is "
+        "left out, and the known ones go on: check what sends the telegrams."
+    ),
+    TooManyMetersEver: N_(
+        "The history knows %(most)s meters already and takes no other one: check what sends the telegrams."
+    ),
+    MeterClockJumps: N_(
+        "The meter's clock jumps to and fro all day, so readings are left out: check what sends the telegrams."
+    ),
     RegistersBeganAnew: N_(
         "The meter's registers began anew, so usage is counted from there. Was the meter replaced?"
     ),

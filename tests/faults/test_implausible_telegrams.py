@@ -84,7 +84,9 @@ def test_a_damaged_telegram_and_a_replaced_meter_reach_neither_recipient_nor_his
         received = [message["energy_import_t1_kwh"] for _, message in recipient.of(
             f"p1/{consent['username']}/live")]  # fmt: skip
     assert gateway.stop() == 0
-    assert status["implausible"] == {"held": 5, "dropped": 1, "epochs": 1}
+    assert status["implausible"] == {
+        "held": 5, "dropped": 1, "epochs": 1, "impossible": 0, "refused": 0,
+    }  # fmt: skip
     assert status["damaged"] == 1
     assert 0.007 not in received
     log = gateway.log()

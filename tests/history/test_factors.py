@@ -196,6 +196,7 @@ def test_a_missing_or_damaged_device_key_is_told_in_a_sentence(tmp_path: Path) -
     with pytest.raises(DeviceKeyUnusable, match="No such file"):
         DeviceKey.load(tmp_path / "none")
     (tmp_path / "short").write_bytes(b"x" * 31)
+    (tmp_path / "short").chmod(0o600)
     with pytest.raises(DeviceKeyUnusable, match="must be 32 bytes, not 31"):
         DeviceKey.load_or_create(tmp_path / "short")
 

@@ -102,11 +102,14 @@ class Row:
 
     @property
     def mbus(self) -> tuple[MBusReading, ...]:
-        """The row of an M-Bus device, as that device's reading."""
-        register = self.quantities.get(obis.MBUS_REGISTERS.get(self.commodity, ""))
-        if register is None:
+        """The row of an M-Bus device, as that device's readings: one for each of its registers."""
+        if self.commodity not in obis.MBUS_REGISTERS:
             return ()
-        return (MBusReading(0, self.commodity, self.meter_number, self.read_at, register),)
+        return tuple(
+            MBusReading(0, commodity, self.meter_number, self.read_at, self.quantities[register])
+            for commodity, register in obis.MBUS_REGISTERS.items()
+            if register in self.quantities
+        )
 
 
 def row_bytes(commodity: str) -> int:
@@ -267,6 +270,11 @@ class MeterProfile:
             of_quarter = quarter.quantities if quarter and quarter.ends_at == ends_at else kept
             stated = max(self._month_peak, of_quarter.get("demand_w", 0))
         return without if stated is None else without | {MONTH_PEAK: stated}
+
+    @property
+    def fed_at(self) -> float:
+        """The time of its last reading, in Unix seconds; 0 before the first."""
+        return 0.0 if self._last is None else self._last.timestamp()
 
     def usage_of_day(self, midnight: datetime) -> dict[str, int]:
         """What was used since this midnight (or since the first reading after it)."""

@@ -12,15 +12,20 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.errors import TooManyMetersEver
 from gateway.history.kept.periods import Period, period_start
 from gateway.history.kept.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
 from gateway.history.kept.trace import COLUMNS, Sample, block_size
 from gateway.history.recording.plausibility import Plausibility
 from gateway.history.recording.writer import Batch, Meter, TraceQuarter
-from gateway.p1 import Reading
+from gateway.p1 import MBusReading, Reading
 from gateway.p1.obis import MBUS_REGISTERS
 
 _QUARTER_S = 900
+MOST_METERS = 256
+"""Meters that a history ever knows: each stands in the sealed list for good. A home has a handful."""
+_MOST_PROFILES = 64
+"""Meters whose running periods are remembered: the one that was silent for longest gives way."""
 
 
 class Recorder:
@@ -33,6 +38,7 @@ class Recorder:
         flush_interval: timedelta,
         memory: Mapping[str, Any] | None = None,
         plausibility: Plausibility | None = None,
+        most_meters: int = MOST_METERS,
     ) -> None:
         """`memory` is what an earlier recorder put into its last batch.
 
@@ -40,6 +46,7 @@ class Recorder:
         """
         self._submit = submit
         self._zone = zone
+        self._most_meters = most_meters
         self._flush_s = flush_interval.total_seconds()
         self._profiles: dict[str, MeterProfile] = {}
         self._meters: tuple[Meter, ...] = ()
@@ -52,6 +59,7 @@ class Recorder:
                 for number, snapshot in memory["profiles"].items()
             }
             self._meters = tuple(Meter(*meter) for meter in memory["meters"])
+        self._commodities = {meter.number: meter.commodity for meter in self._meters}
         # What a trace block of each meter takes: more at once if need be, less from the next day on.
         self._sizes: dict[str, int] = dict(memory.get("block_sizes", {})) if memory else {}
         self._samples: list[Sample] = []
@@ -70,19 +78,21 @@ class Recorder:
             return []
         self._today = period_start(reading.at, Period.DAY, self._zone)
         new_meters = self._note_meters(reading)
-        rows = self._profile(reading.meter_number, "electricity").feed(
+        if reading.meter_number not in self._commodities:
+            return []
+        rows = self._profile(reading.meter_number).feed(
             reading.at,
             reading.quantities,
             reading.simulated,
             reading.meter_number in new_epochs,
             reading.demand_history,
         )
-        for device in reading.mbus:
-            if device.number:
-                quantities = {MBUS_REGISTERS[device.commodity]: device.register}
-                rows += self._profile(device.number, device.commodity).feed(
-                    device.captured_at, quantities, reading.simulated, device.number in new_epochs
-                )
+        for number, registers in self._devices_of(reading).items():
+            quantities = {MBUS_REGISTERS[device.commodity]: device.register for device in registers}
+            captured_at = max(device.captured_at for device in registers)
+            rows += self._profile(number).feed(
+                captured_at, quantities, reading.simulated, number in new_epochs
+            )
         ended = self._take_sample(reading.meter_number, reading)
         now = int(reading.at.timestamp())
         if rows or ended or new_meters or not 0 <= now - self._flushed < self._flush_s:
@@ -110,16 +120,37 @@ class Recorder:
         return self._meters
 
     def _note_meters(self, reading: Reading) -> tuple[Meter, ...]:
-        """All meters of the household, when this reading names one that is new; else none."""
-        present = [Meter(reading.meter_number or "", "electricity")]
-        present += [Meter(device.number, device.commodity) for device in reading.mbus if device.number]
-        new = [meter for meter in present if meter not in self._meters]
-        self._meters += tuple(new)
-        return self._meters if new else ()
+        """All meters of the household, when this reading names one that is new; else none.
 
-    def _profile(self, number: str, commodity: str) -> MeterProfile:
+        A device with two registers is one meter, of what its first one measures.
+        """
+        present = {reading.meter_number or "": "electricity"}
+        for device in reading.mbus:
+            if device.number:
+                present.setdefault(device.number, device.commodity)
+        new = [Meter(n, commodity) for n, commodity in present.items() if n not in self._commodities]
+        if not new:
+            return ()
+        admitted = new[: max(self._most_meters - len(self._meters), 0)]
+        if len(admitted) < len(new):
+            self._plausibility.refuse(TooManyMetersEver(self._most_meters))
+        self._meters += tuple(admitted)
+        self._commodities |= {meter.number: meter.commodity for meter in admitted}
+        return self._meters if admitted else ()
+
+    def _devices_of(self, reading: Reading) -> dict[str, list[MBusReading]]:
+        """The registers of each M-Bus device that is known, by its number."""
+        devices: dict[str, list[MBusReading]] = {}
+        for device in reading.mbus:
+            if self._commodities.get(device.number, "electricity") != "electricity":
+                devices.setdefault(device.number, []).append(device)
+        return devices
+
+    def _profile(self, number: str) -> MeterProfile:
         if number not in self._profiles:
-            self._profiles[number] = MeterProfile(number, commodity, self._zone)
+            if len(self._profiles) >= _MOST_PROFILES:
+                del self._profiles[min(self._profiles, key=lambda known: self._profiles[known].fed_at)]
+            self._profiles[number] = MeterProfile(number, self._commodities[number], self._zone)
         return self._profiles[number]
 
     def _take_sample(self, number: str, reading: Reading) -> list[TraceQuarter]:
@@ -181,6 +212,6 @@ class Recorder:
             "profiles": {number: profile.snapshot() for number, profile in self._profiles.items()},
             "meters": [[meter.number, meter.commodity] for meter in self._meters],
             "plausibility": self._plausibility.snapshot(),
-            "block_sizes": self._sizes,
+            "block_sizes": {number: size for number, size in self._sizes.items() if number in self._profiles},
         }
         return Batch(self._day(at.timestamp()), tuple(rows), tuple(trace), memory, meters)
