@@ -94,8 +94,8 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ImplausibleReading: N_("A reading that cannot be true was left out."),
     ImpossibleValue: N_("The meter states what no home can have, and it is left out: %(names)s."),
     TooManyMeters: N_(
-        "Another meter appeared, more than the %(most)s of its kind that a home can have in %(days)s days. It "
-        "is left out, and the known ones go on: check what sends the telegrams."
+        "Another meter appeared, more than the %(most)s of its kind that a home can have in %(days)s days. "
+        "It is left out, and the known ones go on: check what sends the telegrams."
     ),
     TooManyMetersEver: N_(
         "The history knows %(most)s meters already and takes no other one: check what sends the telegrams."

@@ -54,9 +54,12 @@ CEILINGS: Mapping[str, Range] = {
 
 def impossible(quantities: Mapping[str, int]) -> tuple[str, ...]:
     """The names of the quantities that no home can have."""
-    return tuple(
-        name for name, value in quantities.items() if not CEILINGS[name][0] <= value <= CEILINGS[name][1]
-    )
+    found: list[str] = []
+    for name, value in quantities.items():
+        low, high = CEILINGS[name]
+        if not low <= value <= high:
+            found.append(name)
+    return tuple(found)
 
 
 def without_impossible(reading: Reading) -> tuple[Reading, tuple[str, ...]]:
