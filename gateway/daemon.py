@@ -45,7 +45,7 @@ from gateway.errors import (
 )
 from gateway.history import Judged, Plausibility, Recorder, Row, SealedHistory, WriterThread
 from gateway.housekeeping import Housekeeping
-from gateway.live import Live
+from gateway.live import Live, kind_of
 from gateway.meter import MeterLine, frames, read_key
 from gateway.p1 import Decoder, Frame, Framer, MeterClock
 from gateway.p1.cipher import Decryptor
@@ -119,7 +119,7 @@ class Daemon:
         """The meter's loop."""
         line = MeterLine(self._config.meter.source, self._config.meter.serial)
         for frame in frames(  # bytes, resynchronised, checksum or tag verified
-            line.open, self._framer, self._stopping.wait, self._fault
+            line.open, self._framer, self._stopping.wait, self._fault, line.watch
         ):
             if self._stopping.is_set():
                 return
@@ -333,6 +333,7 @@ class Daemon:
             "history_fault": self._history_fault and str(self._history_fault),
             "meter": "receiving" if self.live.is_fresh() else "silent",
             "fault": latest.fault and str(latest.fault),
+            "fault_kind": latest.fault and kind_of(latest.fault),
             "telegrams": latest.telegrams,
             "damaged": latest.damaged,
             "faults": self.live.faults(),
