@@ -333,7 +333,7 @@ class Daemon:
             "history_fault": self._history_fault and str(self._history_fault),
             "meter": "receiving" if self.live.is_fresh() else "silent",
             "fault": latest.fault and str(latest.fault),
-            "fault_kind": latest.fault and kind_of(latest.fault),
+            "fault_kind": latest.fault and kind_of(type(latest.fault)),
             "telegrams": latest.telegrams,
             "damaged": latest.damaged,
             "faults": self.live.faults(),

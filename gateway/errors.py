@@ -102,7 +102,7 @@ class TelegramError(GatewayError):
 class ChecksumMismatch(TelegramError):
     def __init__(self, stated: int, computed: int) -> None:
         super().__init__(
-            f"checksum says {stated:04X}, the bytes give {computed:04X}: check cable and power supply"
+            f"checksum says {stated:04X}, the bytes give {computed:04X}: the telegram was damaged on its way"
         )
 
 
@@ -149,7 +149,7 @@ class AuthenticationKeyWrong(TelegramError):
 
 class EncryptedTelegramDamaged(TelegramError):
     def __init__(self) -> None:
-        super().__init__("the encrypted telegram was damaged on its way: check cable and power supply")
+        super().__init__("the encrypted telegram was damaged on its way")
 
 
 class SecurityUnsupported(TelegramError):
@@ -177,9 +177,7 @@ class MeterKeyUnusable(GatewayError):
 
 class ImplausibleReading(TelegramError):
     def __init__(self) -> None:
-        super().__init__(
-            "a reading that the telegrams around it contradict was left out: check cable and power supply"
-        )
+        super().__init__("a reading that the telegrams around it contradict was left out")
 
 
 # --- history ---------------------------------------------------------------------------------
