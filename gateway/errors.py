@@ -51,10 +51,8 @@ class LineSilent(MeterUnavailable):
     """The line is open, and nothing comes. `reopened`: it is opened anew now."""
 
     def __init__(self, seconds: int, advice: str, *, reopened: bool) -> None:
-        what = "; it is opened anew" if reopened else ""
-        super().__init__(
-            f"nothing has come from the meter for {seconds} seconds, though its line is open{what}: {advice}"
-        )
+        what = "; its line is opened anew" if reopened else ", though its line is open"
+        super().__init__(f"nothing has come from the meter for {seconds} seconds{what}: {advice}")
 
 
 class NoTelegram(MeterUnavailable):

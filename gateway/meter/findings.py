@@ -121,7 +121,7 @@ def other_language(language: str) -> Finding:
     )
 
 
-KEY_FAULTS: dict[type[GatewayError], tuple[str, str]] = {
+KEY_FAULTS: dict[type[TelegramError], tuple[str, str]] = {
     EncryptedWithoutKey: (
         "The telegrams are encrypted, and no key is configured.",
         "Ask the grid operator for the key of your meter's P1 port, put it into a file that only the "
@@ -207,9 +207,9 @@ def finding_of(fault: type[GatewayError], kind: SourceKind) -> Finding | None:
     """What the doctor says of a fault that the running gateway reports; None where the fault's own sentence
     says all.
     """
-    if fault in KEY_FAULTS:
-        sentence, remedy = KEY_FAULTS[fault]
-        return Finding("encryption", Grade.WRONG, sentence, remedy)
+    for key_fault, (sentence, remedy) in KEY_FAULTS.items():
+        if fault is key_fault:
+            return Finding("encryption", Grade.WRONG, sentence, remedy)
     if fault in DAMAGE:
         return Finding("damage", Grade.WRONG, "Telegrams arrive damaged.", damage_remedy(Cause.UNKNOWN, kind))
     return {

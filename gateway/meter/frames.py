@@ -54,6 +54,8 @@ def frames(
             on_fault(error)
             if isinstance(error, WrongSpeed | LineSilent | NoTelegram):  # not lost: it could be opened
                 delay = FIRST_DELAY_S
+            if not isinstance(error, LineSilent | NoTelegram):
+                watch.lost()
         unfinished = framer.cut()
         if unfinished:
             on_fault(unfinished)

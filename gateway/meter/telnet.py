@@ -8,8 +8,9 @@ The bytes of an encrypted meter hold every sequence sooner or later, so nothing 
 A raw stream that was joined in mid-telegram may still begin that way, once in about 600,000 connections:
 it shows itself by the first 0xFF that no command follows, and passes unchanged from there on.
 
-The one option that is accepted is BINARY (RFC 856). Without it, CR is sent as CR NUL. All others are refused,
-RFC 2217's control of the port too: its subnegotiations are left out.
+The one option that is wanted is BINARY (RFC 856): a server that refuses it sends CR as CR NUL, as RFC 854 has
+it. One that does not answer knows no such rule (pyserial's doubles 0xFF and leaves CR alone). All other
+options are refused, RFC 2217's control of the port too: its subnegotiations are left out.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Telnet:
         self._state = _State.BEGINNING
         self._beginning = b""
         self._verb = 0
-        self._binary = False
+        self._binary = True
         self._after_cr = False
         self._answered: set[tuple[int, int]] = set()
 
@@ -54,9 +55,11 @@ class Telnet:
 
     def feed(self, chunk: bytes) -> tuple[bytes, bytes]:
         """Return the meter's bytes, and what to reply to the server."""
+        content, replies = bytearray(), bytearray()
         if self._state is _State.BEGINNING:
             chunk = self._begin(chunk)
-        content, replies = bytearray(), bytearray()
+            if self.is_spoken:
+                replies += self._answer(_WILL, _BINARY)
         position = 0
         while position < len(chunk):
             if self._state is _State.RAW:
@@ -108,7 +111,7 @@ class Telnet:
             case _State.COMMAND:
                 self._begin_command(byte, content)
             case _State.OPTION:
-                replies += self._reply(byte)
+                replies += self._negotiated(byte)
                 self._state = _State.TEXT
             case _State.PARAMETERS:
                 if byte == IAC:
@@ -133,14 +136,16 @@ class Telnet:
             self._state = _State.RAW
             content += bytes([IAC, byte])
 
-    def _reply(self, option: int) -> bytes:
-        """Each demand is answered once, so that the replies have an end whatever the server sends."""
+    def _negotiated(self, option: int) -> bytes:
         if option == _BINARY and self._verb in (_WILL, _WONT):
-            # Taken at its word at once: what follows was sent before it could see a reply.
             self._binary = self._verb == _WILL
             self._after_cr = False
-        answer = _DO if (self._verb, option) == (_WILL, _BINARY) else _REFUSALS.get(self._verb)
-        if answer is None or (self._verb, option) in self._answered:
+        return self._answer(self._verb, option)
+
+    def _answer(self, verb: int, option: int) -> bytes:
+        """Each demand is answered once, so that the replies have an end whatever the server sends."""
+        answer = _DO if (verb, option) == (_WILL, _BINARY) else _REFUSALS.get(verb)
+        if answer is None or (verb, option) in self._answered:
             return b""
-        self._answered.add((self._verb, option))
+        self._answered.add((verb, option))
         return bytes([IAC, answer, option])

@@ -65,12 +65,16 @@ class Watch:
         self._clock = clock
         self._patience = patience or Patience()
         self._reopened = 0  # in a row, for want of a telegram
+        self._reported: type[MeterUnavailable] | None = None  # since the last telegram
         self.opened()
 
     def opened(self) -> None:
         """The line was opened."""
         self._without_telegram_s = self._without_bytes_s = 0.0
-        self._reported = False
+
+    def lost(self) -> None:
+        """Something else was reported: what comes after it is reported again."""
+        self._reported = None
 
     def read(self, source: Readable) -> bytes | None:
         """What the source delivers."""
@@ -85,7 +89,7 @@ class Watch:
         """This was in what was read."""
         if not isinstance(found, _NOT_WHOLE):
             self._without_telegram_s = 0.0
-            self._reported = False
+            self._reported = None
             self._reopened = 0
 
     def fault(self) -> MeterUnavailable | None:
@@ -95,12 +99,12 @@ class Watch:
             self._reopened += 1
             self._on_reopening()
             raise self._named(silent, reopened=True)
-        if self._reported or self._without_telegram_s < self._patience.report:
+        since = self._without_bytes_s if silent else self._without_telegram_s
+        fault = self._named(silent, reopened=False)
+        if since < self._patience.report or type(fault) is self._reported:
             return None
-        if silent and self._without_bytes_s < self._patience.report:
-            return None
-        self._reported = True
-        return self._named(silent, reopened=False)
+        self._reported = type(fault)
+        return fault
 
     def _until_reopened(self) -> float:
         # The exponent is bounded: a line may stay silent for years.

@@ -67,7 +67,7 @@ def check(findings: list[Finding], kind: SourceKind) -> None:
     for finding in findings:
         said = ALWAYS_THERE.sub("", f"{finding.sentence} {finding.remedy}")
         unsuitable = re.search(FORBIDDEN[kind], said, re.IGNORECASE)
-        assert unsuitable is None, (kind, unsuitable and unsuitable[0], finding)
+        assert unsuitable is None, (kind, unsuitable, finding)
         before, condition, _ = finding.remedy.partition("If this does not help")
         assert not condition or len(before) > 20, finding
         assert finding.remedy or finding.grade is not Grade.WRONG or finding.subject == "fault"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
+import serial
 from hypothesis import example, given
 from hypothesis import strategies as st
+from serial.rfc2217 import PortManager
 
 from gateway.meter.telnet import Telnet
 
@@ -43,7 +47,7 @@ def unwrapped(stream: bytes, sizes: list[int] | None = None) -> tuple[bytes, byt
 def test_whatever_is_wrapped_comes_out_unchanged_in_any_chunks(
     payload: bytes, binary: bool, sizes: list[int]
 ) -> None:
-    opening = bytes([IAC, WILL, BINARY]) if binary else bytes([IAC, WILL, ECHO])
+    opening = bytes([IAC, WILL if binary else WONT, BINARY])
     assert unwrapped(opening + wrapped(payload, binary=binary), sizes)[0] == payload
 
 
@@ -80,8 +84,8 @@ def test_a_raw_stream_that_begins_like_telnet_passes_from_its_first_lone_ff_on(v
 def test_every_demand_is_refused_but_for_bytes_as_they_are() -> None:
     assert unwrapped(SER2NET)[1] == bytes(
         [
-            *(IAC, DONT, GO_AHEAD, IAC, WONT, GO_AHEAD, IAC, DONT, ECHO),
-            *(IAC, WONT, BINARY, IAC, DO, BINARY, IAC, WONT, COM_PORT),
+            *(IAC, DO, BINARY, IAC, DONT, GO_AHEAD, IAC, WONT, GO_AHEAD),
+            *(IAC, DONT, ECHO, IAC, WONT, BINARY, IAC, WONT, COM_PORT),
         ]
     )
 
@@ -100,3 +104,26 @@ def test_commands_within_a_telegram_are_left_out(inside: bytes, at: int) -> None
     payload = b"a\r\0b"
     stream = bytes([IAC, WILL, BINARY]) + payload[:at] + inside + payload[at:]
     assert unwrapped(stream)[0] == payload
+
+
+class Wire:
+    """What pyserial's own server writes to its client."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+
+    def write(self, part: bytes) -> None:
+        self.sent += part
+
+
+def test_pyserials_server_too_is_understood_and_takes_the_replies() -> None:
+    payload = bytes(range(256)) + b"\xff\xff\r\0\r\n"
+    with serial.serial_for_url("loop://") as port:
+        wire: Any = Wire()
+        server = PortManager(cast(Any, port), wire)
+        telnet = Telnet()
+        content, replies = telnet.feed(wire.sent)
+        assert (content, telnet.is_spoken) == (b"", True)
+        wire.sent = b""
+        assert b"".join(server.filter(replies)) == b""
+        assert telnet.feed(wire.sent + b"".join(server.escape(payload)))[0] == payload

@@ -91,7 +91,7 @@ def test_an_open_line_without_telegrams_is_reported_after_30_s_and_opened_anew_a
     assert "opened anew" in str(found[1][1])
     assert all(gap - usual <= 7 for gap, usual in zip(gaps(line), [60, 120, 240, 480, 900], strict=False))
     assert max(gaps(line)) <= 902
-    assert len(found) == 2 * len(gaps(line)) + (1 if line.now - line.opened_at[-1] > 30 else 0)
+    assert len(found) == 1 + len(gaps(line))
 
 
 @pytest.mark.parametrize("period", [1, 10, 25])
@@ -135,3 +135,23 @@ def test_the_caller_of_a_reopening_is_asked_first() -> None:
     with pytest.raises(LineSilent):
         watch.fault()
     assert begun == ["again"]
+
+
+def test_silence_after_another_fault_or_another_kind_of_fault_is_reported_again() -> None:
+    line = Line(lambda second: b"" if second <= 70 else nonsense(9, second))
+    watch = Watch("", clock=line.clock)
+
+    def seconds(count: int) -> list[type[GatewayError]]:
+        found: list[type[GatewayError]] = []
+        for _ in range(count):
+            watch.read(line)
+            if fault := watch.fault():
+                found.append(type(fault))
+        return found
+
+    assert seconds(35) == [LineSilent]
+    watch.lost()
+    watch.opened()
+    assert seconds(35) == [LineSilent]
+    watch.opened()
+    assert seconds(59) == [NoTelegram]
