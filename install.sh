@@ -95,19 +95,25 @@ install_packages() {
     if ! have apt-get || { [ "$(id -u)" != 0 ] && ! have sudo; }; then
         fail "Please let an administrator install these Debian packages first: ${packages[*]}"
     fi
-    local held_back=
-    if ! have mosquitto && [ -d /run/systemd/system ]; then
+    local package held_back=()
+    if [ -d /run/systemd/system ]; then
         # Debian starts a service as it installs it. Its mosquitto would take port 1883 for good, unasked: ours
-        # is started by the gateway. A mask under /run holds it back, and is gone even after a power cut.
-        held_back=yes
-        quietly as_root systemctl mask --runtime mosquitto.service
-        trap 'quietly as_root systemctl unmask --runtime mosquitto.service' EXIT
+        # is started by the gateway. So would ser2net take ports, which only the tests need. A mask under /run
+        # holds them back, and is gone even after a power cut.
+        for package in "${packages[@]}"; do
+            case $package in mosquitto | ser2net) held_back+=("$package.service") ;; esac
+        done
+    fi
+    if [ "${#held_back[@]}" -gt 0 ]; then
+        quietly as_root systemctl mask --runtime "${held_back[@]}"
+        # shellcheck disable=SC2064 # its words are those of now: the variable is gone when the trap runs
+        trap "quietly as_root systemctl unmask --runtime ${held_back[*]}" EXIT
     fi
     apt_install || fail "Debian's packages could not be installed; the lines above say why."
-    if [ "$held_back" ]; then
+    if [ "${#held_back[@]}" -gt 0 ]; then
         trap - EXIT
-        quietly as_root systemctl unmask --runtime mosquitto.service
-        quietly as_root systemctl disable mosquitto.service
+        quietly as_root systemctl unmask --runtime "${held_back[@]}"
+        quietly as_root systemctl disable "${held_back[@]}"
     fi
 }
 

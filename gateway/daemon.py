@@ -53,7 +53,7 @@ from gateway.errors import (
 )
 from gateway.history import Judged, Plausibility, Recorder, Row, SealedHistory, WriterThread
 from gateway.housekeeping import Housekeeping
-from gateway.live import Live
+from gateway.live import Live, kind_of
 from gateway.meter import MeterLine, frames, read_key
 from gateway.p1 import Decoder, Frame, Framer, MeterClock
 from gateway.p1.cipher import Decryptor
@@ -146,7 +146,7 @@ class Daemon:
         """The meter's loop."""
         line = MeterLine(self._config.meter.source, self._config.meter.serial)
         for frame in frames(  # bytes, resynchronised, checksum or tag verified
-            line.open, self._framer, self._stopping.wait, self._fault
+            line.open, self._framer, self._stopping.wait, self._fault, line.watch
         ):
             if self._stopping.is_set():
                 return
@@ -389,6 +389,7 @@ class Daemon:
             "ledger_fault": self.ledger.fault and str(self.ledger.fault),
             "meter": "receiving" if self.live.is_fresh() else "silent",
             "fault": latest.fault and str(latest.fault),
+            "fault_kind": latest.fault and kind_of(type(latest.fault)),
             "telegrams": latest.telegrams,
             "damaged": latest.damaged,
             "faults": self.live.faults(),

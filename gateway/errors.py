@@ -43,10 +43,42 @@ class SeveralPorts(MeterUnavailable):
 class WrongSpeed(MeterUnavailable):
     """No telegram comes at this setting: the line is opened anew with the next one."""
 
-    def __init__(self, setting: str, following: str, *, silent: bool) -> None:
-        self.silent = silent
-        what = "nothing comes from the meter" if silent else "what comes from the meter makes no sense"
-        super().__init__(f"{what} at {setting}: {following} is tried")
+    def __init__(self, setting: str, following: str) -> None:
+        super().__init__(f"what comes from the meter makes no sense at {setting}: {following} is tried")
+
+
+class LineSilent(MeterUnavailable):
+    """The line is open, and nothing comes. `reopened`: it is opened anew now."""
+
+    def __init__(self, seconds: int, advice: str, *, reopened: bool) -> None:
+        what = "; its line is opened anew" if reopened else ", though its line is open"
+        super().__init__(f"nothing has come from the meter for {seconds} seconds{what}: {advice}")
+
+
+class NoTelegram(MeterUnavailable):
+    """The line is open, and what comes holds no telegram. `reopened`: it is opened anew now."""
+
+    def __init__(self, seconds: int, *, reopened: bool) -> None:
+        what = "; the line is opened anew" if reopened else ""
+        super().__init__(
+            f"bytes come from the meter's line, but for {seconds} seconds no whole telegram{what}: run "
+            "p1-gateway doctor, which says what they are"
+        )
+
+
+class ReaderInUse(MeterUnavailable):
+    """`certain`: the network reader says so itself."""
+
+    def __init__(self, peer: str, *, certain: bool) -> None:
+        what = (
+            "says that another program is connected to it already"
+            if certain
+            else "hangs up at once, as a network reader does that lets in one program only"
+        )
+        super().__init__(
+            f"{peer} {what}: end the other one (home automation, or a second gateway), or let the reader "
+            "take more connections (in ser2net: max-connections)"
+        )
 
 
 class KeyFileUnusable(GatewayError):
@@ -68,7 +100,7 @@ class TelegramError(GatewayError):
 class ChecksumMismatch(TelegramError):
     def __init__(self, stated: int, computed: int) -> None:
         super().__init__(
-            f"checksum says {stated:04X}, the bytes give {computed:04X}: check cable and power supply"
+            f"checksum says {stated:04X}, the bytes give {computed:04X}: the telegram was damaged on its way"
         )
 
 
@@ -115,7 +147,7 @@ class AuthenticationKeyWrong(TelegramError):
 
 class EncryptedTelegramDamaged(TelegramError):
     def __init__(self) -> None:
-        super().__init__("the encrypted telegram was damaged on its way: check cable and power supply")
+        super().__init__("the encrypted telegram was damaged on its way")
 
 
 class SecurityUnsupported(TelegramError):
@@ -143,9 +175,7 @@ class MeterKeyUnusable(GatewayError):
 
 class ImplausibleReading(TelegramError):
     def __init__(self) -> None:
-        super().__init__(
-            "a reading that the telegrams around it contradict was left out: check cable and power supply"
-        )
+        super().__init__("a reading that the telegrams around it contradict was left out")
 
 
 class ImpossibleValue(GatewayError):

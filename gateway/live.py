@@ -67,7 +67,7 @@ class Live:
         """A telegram was damaged, or the line was lost."""
         damaged = 1 if isinstance(fault, TelegramError) else 0
         with self._lock:
-            self._faults[_kind_of(fault)] += 1
+            self._faults[kind_of(type(fault))] += 1
             self._snapshot = replace(self._snapshot, damaged=self._snapshot.damaged + damaged, fault=fault)
 
     def _count_new(self, reading: Reading) -> None:
@@ -99,5 +99,6 @@ class Live:
         return None if reading is None else reading.meter_number
 
 
-def _kind_of(fault: GatewayError) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(fault).__name__).lower()
+def kind_of(fault: type[GatewayError]) -> str:
+    """The kind of a fault, as checksum_mismatch."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", fault.__name__).lower()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ import pytest
 from gateway.cli.doctor import judge_status
 from gateway.meter import open_source
 from gateway.meter.findings import Grade
+from gateway.meter.source import SourceKind
 from gateway.p1.cipher import MeterKey, encrypt
 from gateway.p1.telegram import Telegram, serialize
 from tests.pty_meter import PtyMeter, nonsense
@@ -201,6 +204,28 @@ def test_in_words_each_finding_has_a_mark_and_what_to_do(doctor: Doctor, tmp_pat
     assert max(map(len, ran.stdout.splitlines())) <= 120
 
 
+def test_a_web_address_is_answered_with_what_is_possible(doctor: Doctor) -> None:
+    status, findings, said = doctor.ask("http://me:hunter2@192.168.1.20/api")
+    assert (status, list(wrong(findings))) == (1, ["port"])
+    assert "write tcp://host:port" in wrong(findings)["port"]
+    assert "hunter2" not in said
+
+
+def test_what_a_network_reader_damages_or_does_not_send_is_no_cable_of_this_machine(doctor: Doctor) -> None:
+    for sent in (b"", telegram() + telegram().replace(b"kWh", b"kW\xb2") + telegram()):
+        meter = FedMeter()
+        try:
+            feeding = threading.Thread(target=meter.send, args=(sent,))  # waits for the doctor to connect
+            feeding.start()
+            _, findings, said = doctor.ask(meter.address)
+            feeding.join()
+        finally:
+            meter.close()
+        assert ("damage" if sent else "bytes") in wrong(findings)
+        assert "network reader" in said
+        assert not re.search("cable|plug|push", said, re.IGNORECASE)
+
+
 def test_a_running_gateway_is_asked_and_its_port_left_alone(tmp_path: Path) -> None:
     meter = FedMeter()
     gateway = RunningGateway(tmp_path, meter.address, broker=False)
@@ -226,18 +251,31 @@ def test_a_running_gateway_is_asked_and_its_port_left_alone(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("status", "grades"),
     [
-        ({"meter": "receiving", "telegrams": 9, "damaged": 0, "fault": None}, {"telegrams": Grade.GOOD}),
+        ({"telegrams": 9}, {"telegrams": Grade.GOOD}),
         (
-            {"meter": "receiving", "telegrams": 9999, "damaged": 1, "fault": None},
+            {"telegrams": 9999, "faults": {"checksum_mismatch": 1}},
             {"telegrams": Grade.GOOD, "damage": Grade.NOTE},
         ),
         (
-            {"meter": "receiving", "telegrams": 90, "damaged": 10, "fault": "checksum says no"},
+            {"telegrams": 90, "faults": {"checksum_mismatch": 4, "telegram_cut": 6}, "fault": "gone"},
             {"telegrams": Grade.GOOD, "fault": Grade.WRONG, "damage": Grade.WRONG},
         ),
-        ({"meter": "silent", "telegrams": 0, "damaged": 0, "fault": "gone"}, {"telegrams": Grade.WRONG}),
+        (
+            {
+                "telegrams": 9999,
+                "faults": {"checksum_mismatch": 1},
+                "fault": "checksum says no",
+                "fault_kind": "checksum_mismatch",
+            },
+            {"telegrams": Grade.GOOD, "damage": Grade.NOTE},
+        ),
+        ({"telegrams": 90, "faults": {"malformed_telegram": 50}}, {"telegrams": Grade.GOOD}),
+        ({"meter": "silent", "fault": "gone"}, {"telegrams": Grade.WRONG}),
+        ({"meter": "silent"}, {"telegrams": Grade.WRONG}),
     ],
 )
 def test_what_a_running_gateway_says_is_judged(status: dict[str, Any], grades: dict[str, Grade]) -> None:
-    found = {finding.subject: finding.grade for finding in judge_status(status)}
+    usual = {"meter": "receiving", "telegrams": 0, "fault": None, "fault_kind": None, "faults": {}}
+    findings = judge_status({**usual, **status}, SourceKind.SERIAL)
+    found = {finding.subject: finding.grade for finding in findings}
     assert found == {"gateway": Grade.GOOD, **grades}

@@ -53,7 +53,9 @@ def test_a_damaged_telegram_is_counted_and_told_until_a_good_one_arrives(live: L
     live.note_fault(ChecksumMismatch(1, 2))
     snapshot = live.latest()
     assert (snapshot.telegrams, snapshot.damaged) == (1, 1)
-    assert str(snapshot.fault) == "checksum says 0001, the bytes give 0002: check cable and power supply"
+    assert (
+        str(snapshot.fault) == "checksum says 0001, the bytes give 0002: the telegram was damaged on its way"
+    )
     assert (snapshot.reading, snapshot.usage_today) == (good, {"gas_litre": 1})
     live.show(good, {})
     assert (live.latest().telegrams, live.latest().damaged, live.latest().fault) == (2, 1, None)

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from gateway import errors
 from gateway.cli.options import CONFIG_PATH, ask, config_option, configured, json_option
 from gateway.clock import utc_now
 from gateway.config import AUTO, MeterConfig
@@ -27,12 +28,14 @@ from gateway.errors import (
     MeterUnavailable,
     SeveralPorts,
 )
+from gateway.live import kind_of as name_of
 from gateway.meter import read_key
 from gateway.meter.damage import Cause
 from gateway.meter.diagnosis import Expected, has_beginning, judge
-from gateway.meter.findings import DAMAGE_REMEDIES, Finding, Grade
+from gateway.meter.findings import DAMAGE, SILENCE, Finding, Grade, damage_remedy, finding_of
 from gateway.meter.listening import Listener
 from gateway.meter.ports import DEV, the_port
+from gateway.meter.source import SourceKind, kind_of
 from gateway.p1 import MeterClock
 
 _WIDTH = 100
@@ -43,6 +46,15 @@ _ACCEPT = (
     "Find out who had access to the card of the gateway, then accept the files as they are:"
     " p1-gateway consent accept."
 )
+_LISTEN_ALONE = (
+    "If this does not help, stop the gateway (sudo systemctl stop p1-gateway), run the doctor again so that "
+    "it can listen itself, and start the gateway afterwards."
+)
+_FAULTS = {
+    name_of(fault): fault
+    for fault in vars(errors).values()
+    if isinstance(fault, type) and issubclass(fault, GatewayError)
+}
 
 
 @click.command()
@@ -95,7 +107,7 @@ def _examined(config_path: Path | None, seconds: float, dev: Path) -> Iterator[F
         yield Finding("gateway", Grade.NOTE, f"{_capital(error)}. The doctor listens itself.")
         yield from _line(settings.meter, expected, seconds, dev)
     else:
-        yield from judge_status(status)
+        yield from judge_status(status, kind_of(settings.meter.source))
 
 
 def _line(meter: MeterConfig, expected: Expected, seconds: float, dev: Path) -> Iterator[Finding]:
@@ -117,7 +129,7 @@ def _line(meter: MeterConfig, expected: Expected, seconds: float, dev: Path) -> 
         yield Finding("port", Grade.GOOD, f"{address} can be read.")
     if sample.sent:
         yield Finding("bytes", Grade.GOOD, f"{len(sample.sent)} bytes came.")
-    found = judge(sample.sent, expected, utc_now(), recorded=address.startswith("file:"))
+    found = judge(sample.sent, expected, utc_now(), kind_of(address))
     if has_beginning(sample.sent) and sample.setting is not None:
         yield _speed(sample.setting, meter.serial)
     yield from found
@@ -134,39 +146,60 @@ def _speed(setting: str, configured_setting: str) -> Finding:
     )
 
 
-def judge_status(status: Mapping[str, Any]) -> list[Finding]:
+def judge_status(status: Mapping[str, Any], kind: SourceKind) -> list[Finding]:
     """What a running gateway says about itself. It has the port: nobody else can listen at it."""
-    telegrams, damaged = status["telegrams"], status["damaged"]
     found = [Finding("gateway", Grade.GOOD, "The gateway is running; it was asked.")]
-    fault = f" {_capital(status['fault'])}." if status["fault"] else ""
-    if status["meter"] == "receiving":
-        found.append(Finding("telegrams", Grade.GOOD, f"Telegrams arrive: {telegrams} since it was started."))
-        if fault:
-            found.append(Finding("fault", Grade.WRONG, f"But something is wrong.{fault}"))
-    else:
+    fault = _fault(status, kind)
+    if status["meter"] != "receiving":
+        cause = fault or SILENCE[kind]
+        sentence = f" {fault.sentence}" if fault else ""
         found.append(
             Finding(
                 "telegrams",
                 Grade.WRONG,
-                f"The gateway receives nothing from the meter.{fault}",
-                "If this does not help, stop the gateway (sudo systemctl stop p1-gateway), run the doctor "
-                "again so that it can listen itself, and start the gateway afterwards.",
+                f"The gateway receives nothing from the meter.{sentence}",
+                f"{cause.remedy or SILENCE[kind].remedy} {_LISTEN_ALONE}",
             )
         )
+    else:
+        came = f"Telegrams arrive: {status['telegrams']} since it was started."
+        found.append(Finding("telegrams", Grade.GOOD, came))
+        if fault and fault.subject != "damage":  # how much is damaged is told below
+            found.append(
+                Finding("fault", Grade.WRONG, f"But something is wrong. {fault.sentence}", fault.remedy)
+            )
+    return [*found, *_altered(status), *_damage(status, kind)]
+
+
+def _altered(status: Mapping[str, Any]) -> Iterator[Finding]:
     for subject, fault_name in (("consents", "ledger_fault"), ("history", "history_fault")):
         if status.get(fault_name):
-            found.append(Finding(subject, Grade.WRONG, f"{_capital(status[fault_name])}.", _ACCEPT))
+            yield Finding(subject, Grade.WRONG, f"{_capital(status[fault_name])}.", _ACCEPT)
+
+
+def _fault(status: Mapping[str, Any], kind: SourceKind) -> Finding | None:
+    """The last thing that went wrong, in the words that the doctor has for what it finds itself."""
+    if not status["fault"]:
+        return None
+    known = _FAULTS.get(status.get("fault_kind", ""))
+    # Every other sentence says behind its colon what to do.
+    sentence, _, remedy = str(status["fault"]).partition(": ")
+    return (known and finding_of(known, kind)) or Finding(
+        "fault", Grade.WRONG, f"{_capital(sentence)}.", remedy and f"{_capital(remedy)}."
+    )
+
+
+def _damage(status: Mapping[str, Any], kind: SourceKind) -> Iterator[Finding]:
+    faults = status.get("faults", {})
+    damaged = sum(faults.get(name_of(fault), 0) for fault in DAMAGE)
     if damaged:
-        much = damaged > _MUCH_DAMAGE * (telegrams + damaged)
-        found.append(
-            Finding(
-                "damage",
-                Grade.WRONG if much else Grade.NOTE,
-                f"{damaged} telegrams arrived damaged.",
-                DAMAGE_REMEDIES[Cause.UNKNOWN] if much else "One now and then does no harm.",
-            )
+        much = damaged > _MUCH_DAMAGE * (status["telegrams"] + damaged)
+        yield Finding(
+            "damage",
+            Grade.WRONG if much else Grade.NOTE,
+            f"{damaged} telegrams arrived damaged.",
+            damage_remedy(Cause.UNKNOWN, kind) if much else "One now and then does no harm.",
         )
-    return found
 
 
 # --- saying it -----------------------------------------------------------------------------------

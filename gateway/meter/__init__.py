@@ -2,7 +2,8 @@
 
 A source delivers bytes and nothing else; what they mean is p1's to say. A MeterLine finds the port and
 its speed by itself, where the configuration leaves it to it; `frames` keeps it open for as long as the
-daemon runs. `diagnosis` says what is wrong with what came, for p1-gateway doctor.
+daemon runs, and `watch` notices when an open line delivers nothing. `diagnosis` says what is wrong with what
+came, for p1-gateway doctor.
 """
 
 from gateway.meter.frames import frames

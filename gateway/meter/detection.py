@@ -1,14 +1,13 @@
 """Detection: which of the two serial settings the meter uses, found by listening.
 
 At the wrong speed bytes come that begin no telegram. So many of them, and the next setting is tried;
-a good telegram settles the matter, until nonsense comes for long again. No bit is ever masked: an
-encrypted telegram needs all eight.
+a good telegram settles the matter, until nonsense comes for long again or the line falls silent. No bit is
+ever masked: an encrypted telegram needs all eight.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.errors import WrongSpeed
@@ -33,8 +32,6 @@ _TEXT_PATIENCE = MAX_FRAME
 TEXT_SHARE = 0.98
 # A settled setting is left only when this many times as much nonsense comes.
 _SETTLED_FACTOR = 4
-# Longer than a Swedish meter may pause after it was switched on.
-_SILENCE_S = 90.0
 # A telegram's whole first line and one byte of the next, or the header of an encrypted one with the letters
 # of its manufacturer. Less than that stands in nonsense by chance.
 BEGINNING = re.compile(
@@ -47,14 +44,11 @@ NOT_TEXT = bytes({*range(256)} - {*range(0x20, 0x7F), 0x0A, 0x0D})
 class Detection:
     """Listens along. `setting` is the one to open the port with."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """`clock` counts seconds (`time.monotonic`)."""
-        self._clock = clock
+    def __init__(self) -> None:
         self._tried = 0
         self._settled = False
         self._bytes = self._text = 0  # since the last beginning of a telegram
         self._tail = b""
-        self._heard_at = clock()
 
     @property
     def setting(self) -> str:
@@ -69,17 +63,19 @@ class Detection:
         self._settled = True
         self._forget()
 
+    def begin_again(self) -> None:
+        """No telegram came for long: the meter may be another one now."""
+        self._tried = 0 if self._settled else (self._tried + 1) % len(_SETTINGS)
+        self._settled = False
+
     def hear(self, chunk: bytes) -> None:
-        """Judge what came, b"" for silence. Raises WrongSpeed: open the port anew with `setting`."""
-        if chunk:
-            self._heard_at = self._clock()
-            self._listen(chunk)
-        silent = self._is_silent()
-        if silent or self._is_nonsense():
+        """Judge what came. Raises WrongSpeed: open the port anew with `setting`."""
+        self._listen(chunk)
+        if self._is_nonsense():
             wrong = self.setting
             self._tried = (self._tried + 1) % len(_SETTINGS)
             self._settled = False
-            raise WrongSpeed(wrong, self.setting, silent=silent)
+            raise WrongSpeed(wrong, self.setting)
 
     def _listen(self, chunk: bytes) -> None:
         """Count the bytes since the last beginning; it may be divided over two chunks."""
@@ -97,10 +93,6 @@ class Detection:
             patience = _TEXT_PATIENCE
         return self._bytes > patience * (_SETTLED_FACTOR if self._settled else 1)
 
-    def _is_silent(self) -> bool:
-        return not self._settled and self._clock() - self._heard_at > _SILENCE_S
-
     def _forget(self) -> None:
         self._bytes = self._text = 0
         self._tail = b""
-        self._heard_at = self._clock()

@@ -13,30 +13,30 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from gateway.errors import (
-    ChecksumMismatch,
-    ChecksumMissing,
-    EncryptedTelegramDamaged,
     FrameReplayed,
     MalformedTelegram,
-    MeterNumberMissing,
-    TelegramCut,
     TelegramError,
-    TelegramTooLong,
 )
 from gateway.meter import other_languages
 from gateway.meter.damage import likely_cause
 from gateway.meter.detection import BEGINNING, NOT_TEXT, TEXT_SHARE
 from gateway.meter.findings import (
-    DAMAGE_REMEDIES,
+    DAMAGE,
     KEY_FAULTS,
+    NO_NUMBER,
+    NONE_WHOLE,
     NONSENSE,
+    REPLAYED,
     SILENCE,
     TEXT,
     Finding,
     Grade,
+    damage_remedy,
     other_language,
+    unreadable,
 )
-from gateway.p1 import Decoder, Frame, Framer, MeterClock, Reading
+from gateway.meter.source import SourceKind
+from gateway.p1 import Decoder, Frame, Framer, MeterClock, Reading, checksum
 from gateway.p1.cipher import Decryptor, MeterKey
 
 _ENOUGH_TELEGRAMS = 5
@@ -65,15 +65,22 @@ class Expected:
 
 @dataclass(slots=True)
 class _Heard:
-    """What a sample holds."""
+    """What a sample holds. `unread` frames mean nothing; the checksum of `checked` of them is right."""
 
     frames: list[Frame]
     faults: Counter[type[TelegramError]]
     readings: list[Reading] = field(default_factory=list)
+    unread: int = 0
+    checked: int = 0
 
     @property
     def key_fault(self) -> type[TelegramError] | None:
         return next((fault for fault in KEY_FAULTS if self.faults[fault]), None)
+
+    @property
+    def damaged(self) -> int:
+        """A telegram whose checksum is right arrived as it was sent, however little it means."""
+        return sum(self.faults[fault] for fault in DAMAGE) + self.unread - self.checked
 
 
 def has_beginning(sample: bytes) -> bool:
@@ -94,21 +101,25 @@ def is_enough(sample: bytes, expected: Expected) -> bool:
 
 
 def judge(
-    sample: bytes, expected: Expected, received_at: datetime, *, recorded: bool = False
+    sample: bytes, expected: Expected, received_at: datetime, kind: SourceKind = SourceKind.SERIAL
 ) -> list[Finding]:
-    """What the bytes say. A recording's clock is not compared with `received_at`."""
+    """What the bytes say. The clock of a recording, a file, is not compared with `received_at`."""
     if not sample:
-        return [SILENCE]
+        return [SILENCE[kind]]
     heard = _listen(sample, expected, received_at)
     if not heard.readings:
         language = other_languages.name_of(sample)
         if language:
             return [other_language(language)]
         if not has_beginning(sample):
-            return [TEXT if _is_text(sample) else NONSENSE]
-    found: list[Finding | None] = [_telegrams(heard), _encryption(heard, expected), _damage(sample, heard)]
+            return [TEXT[kind] if _is_text(sample) else NONSENSE[kind]]
+    found: list[Finding | None] = [
+        _telegrams(heard, kind),
+        _encryption(heard, expected),
+        _damage(sample, heard, kind),
+    ]
     if heard.readings:
-        found += _meaning(heard, None if recorded else received_at)
+        found += _meaning(heard, None if kind is SourceKind.FILE else received_at)
     return [finding for finding in found if finding]
 
 
@@ -119,8 +130,15 @@ def _listen(sample: bytes, expected: Expected, received_at: datetime) -> _Heard:
         try:
             heard.readings.append(decoder.decode(frame, received_at))
         except MalformedTelegram:
-            heard.faults[MalformedTelegram] += 1
+            heard.unread += 1
+            heard.checked += _is_checked(frame, sample)
     return heard
+
+
+def _is_checked(frame: Frame, sample: bytes) -> bool:
+    """Whether a checksum, or an encrypted telegram's tag, shows that it arrived as it was sent."""
+    digits = b"%04X" % checksum.checksum(frame.body)
+    return frame.encrypted or any(frame.body + written in sample for written in (digits, digits.lower()))
 
 
 def _framed(sample: bytes, key: MeterKey | None) -> _Heard:
@@ -139,23 +157,13 @@ def _is_text(sample: bytes) -> bool:
 # --- telegrams -----------------------------------------------------------------------------------
 
 
-def _telegrams(heard: _Heard) -> Finding | None:
+def _telegrams(heard: _Heard, kind: SourceKind) -> Finding | None:
     if heard.key_fault and not heard.frames:
         return None  # told by the finding about encryption
     if not heard.frames:
-        return Finding(
-            "telegrams",
-            Grade.WRONG,
-            "Telegrams begin, but none arrives whole.",
-            "Listen for longer (--seconds 60). If it stays so, check the cable and the power supply.",
-        )
+        return NONE_WHOLE[kind]
     if not heard.readings:
-        return Finding(
-            "telegrams",
-            Grade.WRONG,
-            "Telegrams arrive, but none can be read.",
-            "Report it, with the name of the meter: the way it writes them is new to us.",
-        )
+        return unreadable(checked=heard.checked > 0)
     latest = heard.readings[-1]
     maker = latest.model[:3].upper()
     facts = [f"from a meter of {_COUNTRIES[latest.country]}" if latest.country in _COUNTRIES else ""]
@@ -188,12 +196,7 @@ def _encryption(heard: _Heard, expected: Expected) -> Finding | None:
     if heard.key_fault:
         return Finding("encryption", Grade.WRONG, *KEY_FAULTS[heard.key_fault])
     if heard.faults[FrameReplayed]:
-        return Finding(
-            "encryption",
-            Grade.WRONG,
-            "Encrypted telegrams come a second time: they are refused.",
-            "If a device between meter and gateway repeats them, take it out.",
-        )
+        return REPLAYED
     if heard.frames and heard.frames[-1].encrypted:
         return Finding("encryption", Grade.GOOD, "The telegrams are encrypted, and the key fits.")
     if heard.frames and expected.key:
@@ -206,25 +209,31 @@ def _encryption(heard: _Heard, expected: Expected) -> Finding | None:
     return None
 
 
-def _damage(sample: bytes, heard: _Heard) -> Finding | None:
-    damaged = sum(heard.faults[fault] for fault in _DAMAGE)
+def _damage(sample: bytes, heard: _Heard, kind: SourceKind) -> Finding | None:
+    damaged = heard.damaged
     if not damaged:
         return Finding("damage", Grade.GOOD, "None of them is damaged.") if heard.frames else None
     cause = likely_cause(sample)
     return Finding(
         "damage",
         Grade.WRONG,
-        f"{_counted(damaged)} of {len(heard.readings) + damaged} arrived damaged: "
+        f"{_counted(damaged)} of {len(heard.readings) + heard.checked + damaged} arrived damaged: "
         f"it seems that {cause.value}.",
-        DAMAGE_REMEDIES[cause],
+        damage_remedy(cause, kind),
     )
 
 
 def _meaning(heard: _Heard, now: datetime | None) -> Iterator[Finding]:
     latest = heard.readings[-1]
+    if heard.checked:
+        yield Finding(
+            "unread",
+            Grade.NOTE,
+            f"{_counted(heard.checked)} more arrived whole, but mean nothing: they are left out.",
+            "Report it, with the name of the meter and the grid operator.",
+        )
     if latest.meter_number is None:
-        sentence, _, remedy = str(MeterNumberMissing()).partition(": ")
-        yield Finding("number", Grade.WRONG, _capital(sentence) + ".", _capital(remedy) + ".")
+        yield NO_NUMBER
     yield _clock(latest, now)
     unread = {code for reading in heard.readings for code in reading.unreadable}
     if unread:
@@ -271,17 +280,3 @@ def _clock(latest: Reading, now: datetime | None) -> Finding:
 
 def _counted(telegrams: int) -> str:
     return "One telegram" if telegrams == 1 else f"{telegrams} telegrams"
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
-
-
-_DAMAGE = (
-    ChecksumMismatch,
-    ChecksumMissing,
-    EncryptedTelegramDamaged,
-    MalformedTelegram,
-    TelegramCut,
-    TelegramTooLong,
-)

@@ -1,8 +1,8 @@
 """The endless reader: from a source that may vanish at any moment to frames.
 
 A lost line is reported and opened again, for ever; the delay doubles from one second to a minute
-and starts over after a good frame. A telegram that was under way when the line was lost, or fell silent,
-is reported as cut.
+and starts over after a good frame. So is an open line that delivers no telegram, as `Watch` says. A telegram
+that was under way when the line was lost, or fell silent, is reported as cut.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from gateway.errors import GatewayError, MeterUnavailable, WrongSpeed
+from gateway.errors import GatewayError, LineSilent, MeterUnavailable, NoTelegram, WrongSpeed
 from gateway.meter.source import Source
+from gateway.meter.watch import Watch
 from gateway.p1 import Frame, Framer
 
 FIRST_DELAY_S = 1.0
@@ -27,6 +28,7 @@ def frames(
     framer: Framer,
     wait: Callable[[float], bool],
     on_fault: Callable[[GatewayError], None],
+    watch: Watch | None = None,
 ) -> Iterator[Frame | None]:
     """Yield each good frame, and None whenever there is none: at least about once a second.
 
@@ -35,21 +37,25 @@ def frames(
 
     `opened` opens the source. `wait` sleeps for so many seconds and returns True when the daemon
     is to stop (`threading.Event.wait`); the iterator then ends, as it does after a capture file.
-    `on_fault` is told of every damaged telegram and lost line.
+    `on_fault` is told of every damaged telegram and lost or silent line. `watch` is the line's own, if given.
     """
+    watch = watch or Watch()
     delay = FIRST_DELAY_S
     while True:
         try:
             with closing(opened()) as source:
-                for frame in _until_stopped(source, framer, wait, on_fault):
+                watch.opened()
+                for frame in _until_stopped(source, framer, wait, on_fault, watch):
                     delay = FIRST_DELAY_S if frame else delay
                     yield frame
             lost = None
         except MeterUnavailable as error:
             lost = error
             on_fault(error)
-            if isinstance(error, WrongSpeed):  # not lost: it is open, and only the speed is sought
+            if isinstance(error, WrongSpeed | LineSilent | NoTelegram):  # not lost: it could be opened
                 delay = FIRST_DELAY_S
+            if not isinstance(error, LineSilent | NoTelegram):
+                watch.lost()
         unfinished = framer.cut()
         if unfinished:
             on_fault(unfinished)
@@ -67,11 +73,12 @@ def _until_stopped(
     framer: Framer,
     wait: Callable[[float], bool],
     on_fault: Callable[[GatewayError], None],
+    watch: Watch,
 ) -> Iterator[Frame | None]:
     """The frames of one open source, None for each read that completed no frame."""
     silent_reads = 0
     while not wait(0):
-        chunk = source.read()
+        chunk = watch.read(source)
         if chunk is None:
             return
         silent_reads = 0 if chunk else silent_reads + 1
@@ -80,11 +87,15 @@ def _until_stopped(
             on_fault(unfinished)
         quiet = True
         for found in framer.feed(chunk):
+            watch.found(found)
             if isinstance(found, Frame):
                 quiet = False
                 yield found
             else:
                 on_fault(found)
+        fault = watch.fault()
+        if fault:
+            on_fault(fault)
         if quiet:
             yield None
 

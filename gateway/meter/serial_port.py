@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import termios
+from pathlib import Path
 
 import serial
 
@@ -44,7 +45,16 @@ class SerialSource:
             first = self._port.read(1)
             return first + self._port.read(self._port.in_waiting) if first else b""
         except _LOST as error:
-            raise MeterUnavailable(f"{self._device} was unplugged or closed: check the P1 cable") from error
+            raise MeterUnavailable(self._lost()) from error
+
+    def _lost(self) -> str:
+        if not Path(self._device).exists():
+            return f"{self._device} was unplugged or closed: check the P1 cable"
+        # A program that does not lock the port takes bytes away: pyserial cannot tell that from a loose plug.
+        return (
+            f"{self._device} gave way while it was read: stop any other program that reads it (cat, ser2net, "
+            "home automation), and check the P1 cable"
+        )
 
     def close(self) -> None:
         try:

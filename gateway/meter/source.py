@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -15,8 +17,24 @@ from gateway.meter.detection import Detection
 from gateway.meter.ports import DEV, the_port
 from gateway.meter.serial_port import SerialSource
 from gateway.meter.tcp import TcpSource
+from gateway.meter.watch import Patience, Watch
 
 DEFAULT_SERIAL = "115200 8N1"
+# A host and its port without "tcp://" before them.
+_BARE_PEER = re.compile(r"[\w.-]+:\d+|\[[0-9A-Fa-f:.]+\]:\d+")
+
+
+class SourceKind(Enum):
+    SERIAL = "serial"
+    NETWORK = "network"
+    FILE = "file"
+
+
+_SILENCE_ADVICE = {
+    SourceKind.SERIAL: "check that both ends of the P1 cable are in, or plug it in anew",
+    SourceKind.NETWORK: "check that the network reader is connected to the meter, or restart the reader",
+    SourceKind.FILE: "check the file",
+}
 
 
 class Source(Protocol):
@@ -38,6 +56,8 @@ def open_source(address: str, serial: str = DEFAULT_SERIAL) -> Source:
     `serial` is the speed and character format of a serial device, "115200 8N1" or "9600 7E1".
     Raises MeterUnavailable, and ConfigError for an address that can never be opened.
     """
+    if _BARE_PEER.fullmatch(address):
+        raise ConfigError(f"{address} is no address of a meter: write tcp://{address}")
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -49,12 +69,37 @@ def open_source(address: str, serial: str = DEFAULT_SERIAL) -> Source:
         return TcpSource(host, port)
     if parts.scheme == "file":
         return CaptureSource(Path(unquote(parts.path)))
+    if "://" in address:
+        raise ConfigError(
+            f"{_without_login(address)} cannot be read: the gateway reads the meter's own bytes, and "
+            f"{parts.scheme}:// is another way of passing readings on. Many network readers also offer the "
+            "bytes on a TCP port (in their settings: raw TCP, serial server, serial bridge or ser2net): "
+            "switch that on, and write tcp://host:port"
+        )
     return SerialSource(address, serial)
+
+
+def kind_of(address: str) -> SourceKind:
+    """What kind of source an address names, "auto" included.
+
+    An address that can never be opened has a kind, too: it is the network's when it looks like it.
+    """
+    if address.lower().startswith("file:"):
+        return SourceKind.FILE
+    is_network = "://" in address or address.lower().startswith("tcp:") or _BARE_PEER.fullmatch(address)
+    return SourceKind.NETWORK if is_network else SourceKind.SERIAL
 
 
 def is_serial(address: str) -> bool:
     """Whether an address that can be opened is a serial port's."""
-    return urlsplit(address).scheme not in ("tcp", "file")
+    return kind_of(address) is SourceKind.SERIAL
+
+
+def _without_login(address: str) -> str:
+    """The address without a user's name and password, which must not be logged."""
+    scheme, _, rest = address.partition("://")
+    where, slash, path = rest.partition("/")
+    return f"{scheme}://{where.rpartition('@')[2]}{slash and '/'}{path and '...'}"
 
 
 class MeterLine:
@@ -70,11 +115,14 @@ class MeterLine:
         serial: str = AUTO,
         dev: Path = DEV,
         clock: Callable[[], float] = time.monotonic,
+        patience: Patience | None = None,
     ) -> None:
+        """`clock` counts seconds."""
         self._source = source
         self._serial = serial
         self._dev = dev
-        self._detection = Detection(clock) if serial == AUTO else None
+        self._detection = Detection() if serial == AUTO else None
+        self.watch = Watch(_SILENCE_ADVICE[kind_of(source)], self._begin_again, clock, patience)
 
     def open(self) -> Source:
         """Raises MeterUnavailable, and ConfigError for an address that can never be opened.
@@ -92,6 +140,10 @@ class MeterLine:
         """
         if self._detection is not None:
             self._detection.settle()
+
+    def _begin_again(self) -> None:
+        if self._detection is not None:
+            self._detection.begin_again()
 
 
 class _Heard:

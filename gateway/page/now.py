@@ -104,7 +104,7 @@ def _problem(snapshot: Snapshot) -> str:
         silence = _("The meter has not said anything yet.")
     else:
         silence = _("The meter has been silent since %(at)s.", at=moment(snapshot.received_at))
-    check = _("Check that the cable is in the meter's P1 port and in the gateway.")
+    check = _("Check that the cable is in the meter's P1 port and in the gateway or the network reader.")
     return " ".join(part for part in (silence, fault and _closed(fault), check) if part)
 
 

@@ -24,12 +24,15 @@ from gateway.errors import (
     ImpossibleValue,
     KeysExchanged,
     LedgerBroken,
+    LineSilent,
     MalformedTelegram,
     MeterClockJumps,
     MeterNumberMissing,
     MeterUnavailable,
     NotClaimed,
+    NoTelegram,
     PasswordTooShort,
+    ReaderInUse,
     RecipientsUnknown,
     RegistersBeganAnew,
     RolledBack,
@@ -49,7 +52,9 @@ def N_(sentence: str) -> str:  # noqa: N802 - the name that extraction tools loo
     return sentence
 
 
-_DAMAGED = N_("The meter's telegrams arrive damaged: check the cable and the power supply of the gateway.")
+_DAMAGED = N_(
+    "The meter's telegrams arrive damaged: check the cable, or the network reader, and the power supply."
+)
 _SENTENCES: dict[type[GatewayError], str] = {
     AlreadyClaimed: N_("This gateway already has an owner."),
     NotClaimed: N_("This gateway has no owner yet."),
@@ -71,7 +76,19 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ),
     LedgerBroken: N_("The register of consents was altered."),
     RolledBack: N_("Older copies of the gateway's files were put in their place."),
-    MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),
+    MeterUnavailable: N_(
+        "The line to the meter is lost: check both ends of the cable, or the network reader."
+    ),
+    LineSilent: N_(
+        "Nothing comes from the meter, though its line is open: check the cable, or how the network reader "
+        "is connected to the meter. The gateway opens the line anew by itself."
+    ),
+    NoTelegram: N_(
+        "What comes from the line is no meter's telegram: the command p1-gateway doctor says what it is."
+    ),
+    ReaderInUse: N_(
+        "The network reader lets in one program only, and another one seems to be connected: end that one."
+    ),
     SeveralPorts: N_(
         "This machine has several serial ports, and only you know which one the meter is at: the command "
         "p1-gateway doctor lists them and says what to write into the configuration."

@@ -26,14 +26,6 @@ GOOD = serialize(Telegram("XYZ5\\TEST", LINES))
 ENCRYPTED = bytes(encrypt(GOOD * 2, MeterKey.parse("00" * 16), b"XYZ\0\0\0\0\1", 1))
 
 
-class Seconds:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def heard(detection: Detection, sent: bytes, size: int = 100) -> bool:
     """Let it hear bytes in pieces; True when it wants the other setting."""
     try:
@@ -46,7 +38,7 @@ def heard(detection: Detection, sent: bytes, size: int = 100) -> bool:
 
 
 def test_the_fast_setting_is_tried_first_and_nonsense_leads_to_the_other_and_back() -> None:
-    detection = Detection(Seconds())
+    detection = Detection()
     tried = [detection.setting]
     for seed in range(3):
         assert heard(detection, nonsense(4096, seed))
@@ -58,31 +50,29 @@ def test_the_fast_setting_is_tried_first_and_nonsense_leads_to_the_other_and_bac
 def test_a_meter_at_the_right_speed_is_never_left_wherever_listening_began(
     begin: int, size: int, encrypted: bool
 ) -> None:
-    detection = Detection(Seconds())
+    detection = Detection()
     stream = (ENCRYPTED if encrypted else GOOD) * 5
     assert not heard(detection, stream[begin:], size)
     assert detection.setting == FAST
 
 
 def test_a_long_message_is_no_nonsense() -> None:
-    assert not heard(Detection(Seconds()), b"3031" * 2000)
+    assert not heard(Detection(), b"3031" * 2000)
 
 
 def test_beginnings_that_stand_in_nonsense_by_chance_do_not_hold_it_up() -> None:
     chance = random.Random(5)
     with_chance = b"".join(chance.randbytes(300) + b"/Abc" for _ in range(20))
-    assert heard(Detection(Seconds()), with_chance)
+    assert heard(Detection(), with_chance)
 
 
 def test_a_settled_speed_outlives_some_noise_a_silence_and_a_new_connection_but_not_lasting_nonsense() -> (
     None
 ):
-    seconds = Seconds()
-    detection = Detection(seconds)
+    detection = Detection()
     heard(detection, nonsense(4096))
     detection.settle()
     assert not heard(detection, nonsense(1000))
-    seconds.now += 3600
     detection.hear(b"")
     detection.opened()
     assert detection.setting == SLOW
@@ -90,14 +80,19 @@ def test_a_settled_speed_outlives_some_noise_a_silence_and_a_new_connection_but_
     assert detection.setting == FAST
 
 
-def test_silence_leads_to_the_other_speed_only_after_longer_than_a_meter_may_pause() -> None:
-    seconds = Seconds()
-    detection = Detection(seconds)
-    seconds.now = 61
-    detection.hear(b"")
-    seconds.now = 120
-    with pytest.raises(WrongSpeed, match=r"nothing comes .* 115200 8N1: 9600 7E1 is tried"):
-        detection.hear(b"")
+def test_after_a_silence_a_settled_speed_gives_way_to_the_first_and_an_unsettled_one_to_the_next() -> None:
+    detection = Detection()
+    tried = []
+    for _ in range(2):
+        detection.begin_again()
+        tried.append(detection.setting)
+    assert tried == [SLOW, FAST]
+    heard(detection, nonsense(4096))
+    detection.settle()
+    assert detection.setting == SLOW
+    detection.begin_again()
+    assert detection.setting == FAST
+    assert heard(detection, nonsense(4096))  # it is left as soon as at the first time
 
 
 def read(line: MeterLine, count: int, faults: list[GatewayError]) -> Iterator[None]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.meter.diagnosis import Expected, is_enough, judge
 from gateway.meter.findings import Finding, Grade
+from gateway.meter.source import SourceKind
 from gateway.p1 import MeterClock
 from gateway.p1.cipher import MeterKey, encrypt
 from gateway.p1.telegram import Telegram, serialize
@@ -191,7 +192,7 @@ def test_a_clock_that_differs_is_noted_and_whole_hours_point_to_the_configuratio
 
 def test_the_clock_of_a_recording_may_be_any() -> None:
     later = NOW + timedelta(days=100)
-    assert {finding.grade for finding in judge(stream(), Expected(), later, recorded=True)} == {Grade.GOOD}
+    assert {finding.grade for finding in judge(stream(), Expected(), later, SourceKind.FILE)} == {Grade.GOOD}
 
 
 def test_an_unset_clock_is_noted() -> None:

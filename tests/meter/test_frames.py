@@ -111,7 +111,7 @@ def test_a_line_without_good_frames_does_not_start_the_delays_over() -> None:
 
 def test_a_speed_that_is_only_sought_does_not_lengthen_the_delays() -> None:
     waits = Waits()
-    wrong = WrongSpeed("115200 8N1", "9600 7E1", silent=False)
+    wrong = WrongSpeed("115200 8N1", "9600 7E1")
     read_all(played(LOST, LOST, Script(wrong), Script(wrong), Script(None)), waits)
     assert waits.total == 1 + 2 + 1 + 1
 

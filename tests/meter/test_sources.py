@@ -7,13 +7,13 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import ConfigError, GatewayError, MeterUnavailable, TelegramCut
-from gateway.meter import frames, open_source
+from gateway.meter import Source, frames, open_source
 from gateway.p1 import Frame, Framer
 from gateway.p1.telegram import Telegram, serialize
 
@@ -213,3 +213,39 @@ def test_a_quiet_tcp_peer_gives_nothing_for_about_a_second() -> None:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with closing(open_source(address)) as source:
             assert source.read() == b""
+
+
+def test_a_program_that_takes_bytes_away_without_a_lock_is_named_as_a_cause(tmp_path: Path) -> None:
+    cable = Cable(tmp_path / "port")
+    cable.plug_in()
+    other = os.open(cable.link, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    stop = threading.Event()
+
+    def take() -> None:
+        while not stop.is_set():
+            with suppress(BlockingIOError):
+                os.read(other, 4096)
+
+    def send() -> None:
+        while not stop.wait(0.002):
+            cable.send(GOOD)
+
+    threads = [threading.Thread(target=take), threading.Thread(target=send)]
+    with closing(open_source(str(cable.link))) as source:
+        for thread in threads:
+            thread.start()
+        try:
+            with pytest.raises(MeterUnavailable, match="stop any other program that reads it"):
+                read_for(source, 10)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    os.close(other)
+    cable.pull_out()
+
+
+def read_for(source: Source, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        source.read()
