@@ -239,6 +239,13 @@ class CannotUnlock(HistoryError):
         super().__init__("meter number, password and device key do not open this history together")
 
 
+class HistoryClosed(HistoryError):
+    """An open history whose keys were forgotten: its session ended."""
+
+    def __init__(self) -> None:
+        super().__init__("this session has ended, since the password or the keys were changed: sign in again")
+
+
 class PasswordTooShort(HistoryError):
     def __init__(self, minimum: int) -> None:
         self.minimum = minimum

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -192,6 +195,29 @@ class RunningGateway:
         except DaemonUnavailable:
             return False
         return True
+
+
+class Visitor:
+    """A browser with its cookies, on the running gateway's page."""
+
+    def __init__(self, port: int) -> None:
+        self._page = f"http://127.0.0.1:{port}"
+        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        self._browser.addheaders = [("Accept-Language", "en")]
+        self._token = ""
+
+    def get(self, path: str, **fields: str) -> str:
+        posted = urllib.parse.urlencode(fields).encode() if fields else None
+        with self._browser.open(self._page + path, posted) as answer:
+            text: str = answer.read().decode()
+        found = re.search(r'name="csrf_token" value="([^"]+)"', text)
+        self._token = found[1] if found else self._token
+        return text
+
+    def post(self, path: str, **fields: str) -> str:
+        """The page that is shown after it."""
+        self.get("/sign-in" if path == "/sign-in" else "/sharing/")
+        return self.get(path, csrf_token=self._token, **fields)
 
 
 class Recipient:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import subprocess
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,7 +21,7 @@ from gateway.consent import DisclosureLog
 from gateway.data_folder import open_folder
 from gateway.simulator import Household, SimulatedMeter
 from tests import made_up
-from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, until
+from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, Visitor, until
 
 
 @contextmanager
@@ -144,29 +141,6 @@ def test_the_page_says_what_a_withdrawal_has_done_and_what_it_still_tries(
             assert "Withdrawn. Nothing is sent from here any more." in told
             assert "Being cut off" in told
         until(lambda: "Being cut off" not in page.get(f"/sharing/{consent['consent']}"))
-
-
-class Visitor:
-    """A browser with its cookies, on the running gateway's page."""
-
-    def __init__(self, port: int) -> None:
-        self._page = f"http://127.0.0.1:{port}"
-        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        self._browser.addheaders = [("Accept-Language", "en")]
-        self._token = ""
-
-    def get(self, path: str, **fields: str) -> str:
-        posted = urllib.parse.urlencode(fields).encode() if fields else None
-        with self._browser.open(self._page + path, posted) as answer:
-            text: str = answer.read().decode()
-        found = re.search(r'name="csrf_token" value="([^"]+)"', text)
-        self._token = found[1] if found else self._token
-        return text
-
-    def post(self, path: str, **fields: str) -> str:
-        """The page that is shown after it."""
-        self.get("/sign-in" if path == "/sign-in" else "/sharing/")
-        return self.get(path, csrf_token=self._token, **fields)
 
 
 def grant(gateway: RunningGateway, interval: int) -> dict[str, str]:

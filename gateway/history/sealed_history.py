@@ -253,10 +253,18 @@ class SealedHistory:
             "due": self.renewal_is_due(now),
         }
 
-    def renew(self, number: str, password: str, now: float, progress: Progress = renewal.silent) -> Renewed:
+    def renew(
+        self,
+        number: str,
+        password: str,
+        now: float,
+        progress: Progress = renewal.silent,
+        acting: OpenHistory | None = None,
+    ) -> Renewed:
         """Another household key pair, recovery code and, where it can be written, device key.
 
-        The old recovery code and device key open nothing from then on. Open histories stay open.
+        The old recovery code and device key open nothing from then on. Of the open histories only the
+        `acting` one stays open.
         Raises CannotUnlock, and HistoryError when it could not be done: then all is as before.
         """
         with self._opening:
@@ -266,24 +274,41 @@ class SealedHistory:
             self.change(
                 lambda writer: renewal.carry_out(prepared, writer, folder, number, int(now), progress)
             )
-            for opened in list(self._opened):
-                opened.take_key(prepared.household.key)
+            if acting is not None:
+                acting.take_key(prepared.household.key)
+            self._close_all_but(acting)
         return Renewed(prepared.household.recovery_code, prepared.device_key_at is not None)
 
-    def change_password(self, number: str, password: str, new_password: str) -> None:
-        """The recovery code stays. Raises CannotUnlock and PasswordTooShort."""
+    def change_password(
+        self, number: str, password: str, new_password: str, acting: OpenHistory | None = None
+    ) -> None:
+        """The recovery code stays; of the open histories only the `acting` one stays open.
+
+        Raises CannotUnlock and PasswordTooShort.
+        """
         keyring.check_length(new_password)
         with self._opening:
             key, _ = self._unlocked(number, password)
             self._wrap_anew(key, new_password)
+            self._close_all_but(acting)
 
     def recover(self, number: str, code: str, new_password: str) -> None:
-        """A new password by recovery code and meter number. Raises CannotUnlock and PasswordTooShort."""
+        """A new password by recovery code and meter number; no history stays open.
+
+        Raises CannotUnlock and PasswordTooShort.
+        """
         keyring.check_length(new_password)
         with self._opening:
             key = keyring.open_with_recovery_code(self._household(), code)
             OpenHistory(self._path, key, self._keys, number, self._zone)  # it is the right number
             self._wrap_anew(key, new_password)
+            self._close_all_but(None)
+
+    def _close_all_but(self, acting: OpenHistory | None) -> None:
+        """Whoever learnt the password or took a session before is out, with the keys forgotten."""
+        for opened in list(self._opened):
+            if opened is not acting:
+                opened.close()
 
     def _wrap_anew(self, key: HouseholdKey, password: str) -> None:
         again = keyring.wrap_anew(self._household(), key, password, self._keys, self._cost)

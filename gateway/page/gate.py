@@ -10,6 +10,7 @@ from flask import Flask, redirect, request, url_for
 from werkzeug.exceptions import SecurityError
 from werkzeug.wrappers import Response
 
+from gateway.errors import HistoryClosed
 from gateway.page.services import here
 from gateway.page.sessions import SignedOut, visitor
 
@@ -21,7 +22,8 @@ _ASKED_BY_SCRIPT = frozenset({"now.readings"})
 
 def install(app: Flask) -> None:
     app.before_request(_let_through)
-    app.register_error_handler(SignedOut, lambda _: _to("sign_in.form"))
+    for ended in (SignedOut, HistoryClosed):
+        app.register_error_handler(ended, lambda _: _to("sign_in.form"))
 
 
 def _let_through() -> Response | None:

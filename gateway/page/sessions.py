@@ -28,7 +28,7 @@ _MOST_OWNERS = 16
 
 
 class Session(dict[str, Any], SessionMixin):
-    """One visitor's. `history` is there from sign-in to sign-out."""
+    """One visitor's. `history` is there from sign-in to sign-out, or until its keys are forgotten."""
 
     def __init__(self, now: datetime) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Session(dict[str, Any], SessionMixin):
 
     @property
     def signed_in(self) -> bool:
-        return self.history is not None
+        return self.history is not None and self.history.is_open
 
     def sign_in(self, history: OpenHistory, now: datetime) -> None:
         """Another session follows this one: with another token, and nothing taken along.
@@ -56,11 +56,15 @@ class Session(dict[str, Any], SessionMixin):
     def sign_out(self) -> None:
         """Forget the open history and everything else."""
         self.clear()
+        if self.history is not None:
+            self.history.close()
         self.history = None
         self.ended = True
 
     def is_over(self, now: datetime) -> bool:
         """Only a signed-in session idles out: a sign-in form left open does no harm."""
+        if self.history is not None and not self.history.is_open:
+            return True  # password or keys were changed elsewhere
         idle = self.signed_in and now - self.active_at >= IDLE
         return self.ended or idle or now - self.began_at >= LONGEST
 
@@ -160,7 +164,7 @@ class SignedOut(Exception):
 def opened() -> OpenHistory:
     """The open history of this request's owner. Raises SignedOut."""
     history = visitor().history
-    if history is None:
+    if history is None or not history.is_open:
         raise SignedOut
     return history
 

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import CannotUnlock, HistoryError
+from gateway.history import OpenHistory
 from gateway.page.sentences import sentence, wait_sentence
 from gateway.page.services import here, throttles
 from gateway.page.sessions import visitor
@@ -51,20 +52,21 @@ def sign_in() -> AnyResponse:
         return _form(sentence(error), 500)
     throttles().password.succeeded(address)
     visitor().sign_in(history, here().clock())
-    return _renewed(number, request.form.get("password", "")) or redirect(url_for("now.page"), 303)
+    return _renewed(number, request.form.get("password", ""), history) or redirect(url_for("now.page"), 303)
 
 
-def _renewed(number: str, password: str) -> Response | None:
+def _renewed(number: str, password: str, acting: OpenHistory) -> Response | None:
     """The page with the new recovery code, when the keys were a year old and are renewed now.
 
-    The password is at hand at this moment only. What fails is tried again at the next sign-in.
+    The password is at hand at this moment only. What fails is tried again at the next sign-in. All sessions
+    but the one that begins here end.
     """
     now = here().clock().timestamp()
     if not here().history.renewal_is_due(now):
         return None
     try:
         with _unlocking:
-            renewed = here().history.renew(number, password, now)
+            renewed = here().history.renew(number, password, now, acting=acting)
     except HistoryError as error:
         log.warning("%s", error)
         return None

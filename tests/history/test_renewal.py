@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from gateway.errors import CannotUnlock, DeviceKeyUnusable, HistoryError
+from gateway.errors import CannotUnlock, DeviceKeyUnusable, HistoryClosed, HistoryError
 from gateway.history import DeviceKey, GatewayKeys, HiddenFile, Period, Row, SealedHistory, open_keys
 from gateway.history.disk.anchor import Anchor
 from gateway.history.disk.chain import kept_from, trace_removed
@@ -97,14 +97,19 @@ def test_what_the_gateway_remembers_and_tags_with_is_not_changed(
     assert after.secret.meter_tag(NUMBER) == keys.secret.meter_tag(NUMBER)
 
 
-def test_a_history_that_is_open_stays_open(recorded: SealedHistory) -> None:
-    opened, busy = unlocked(recorded), unlocked(recorded)
-    before = everything(opened)
-    recorded.renew(NUMBER, PASSWORD, NOW)
-    assert everything(opened) == everything(busy) == before
+def test_of_the_open_histories_only_the_acting_one_stays_open(recorded: SealedHistory) -> None:
+    acting, fresh, other = unlocked(recorded), unlocked(recorded), unlocked(recorded)
+    before = everything(acting)
+    everything(other)
+    recorded.renew(NUMBER, PASSWORD, NOW, acting=acting)
+    assert everything(acting) == before
     record(recorded, two_meters(3, 3), 6 * HOUR)
-    assert len(everything(busy)[1]) > len(before[1])
-    assert busy.damaged == set()
+    assert len(everything(acting)[1]) > len(before[1])
+    assert acting.damaged == set()
+    for closed in (fresh, other):
+        assert not closed.is_open
+        with pytest.raises(HistoryClosed):
+            everything(closed)
 
 
 def test_a_renewal_between_the_batches_of_a_running_gateway_loses_none(recorded: SealedHistory) -> None:
@@ -275,7 +280,9 @@ def test_the_password_is_changed_and_the_recovery_code_stays(unclaimed: SealedHi
         unlocked(unclaimed)
     with pytest.raises(CannotUnlock):
         unclaimed.change_password(NUMBER, PASSWORD, "the third password")
-    assert everything(unclaimed.unlock(NUMBER, "the second password")) == everything(opened) == before
+    assert everything(unclaimed.unlock(NUMBER, "the second password")) == before
+    with pytest.raises(HistoryClosed):
+        everything(opened)
     unclaimed.recover(NUMBER, code, PASSWORD)
     assert everything(unlocked(unclaimed)) == before
     assert unclaimed.verify().findings == ()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import CannotUnlock
+from gateway.errors import CannotUnlock, HistoryClosed
 from gateway.history import Period
 from tests.page.browser import Browser
 from tests.page.home import METER, PASSWORD, Home, quarters, reading
@@ -45,13 +45,14 @@ def test_the_new_recovery_code_is_shown_once_and_the_owner_is_signed_in(year_lat
     assert (again.status_code, again.location) == (303, "/now")
 
 
-def test_who_was_signed_in_before_goes_on_reading(year_later: Home) -> None:
+def test_who_was_signed_in_before_is_out(year_later: Home) -> None:
     opened = year_later.history.unlock(METER, PASSWORD)
     (meter, _) = opened.meters
     first, last = year_later.clock() - timedelta(days=800), year_later.clock()
-    before = opened.rows(Period.HOUR, first, last, meter)
+    assert opened.rows(Period.HOUR, first, last, meter) != []
     assert Browser(year_later.app()).sign_in().status_code == 200
-    assert opened.rows(Period.HOUR, first, last, meter) == before != []
+    with pytest.raises(HistoryClosed):
+        opened.rows(Period.HOUR, first, last, meter)
 
 
 def test_before_the_year_is_over_nothing_is_renewed(home: Home) -> None:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway.errors import CannotUnlock, SealBroken
+from gateway.errors import CannotUnlock, HistoryClosed, SealBroken
 from gateway.history.asking import points, tariffs, usage
 from gateway.history.asking.points import Point
 from gateway.history.asking.tariffs import Contract, Cost
@@ -34,14 +34,17 @@ from gateway.history.recording.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, M
 
 
 class OpenHistory:
-    """The unlocked history: queries only. Safe to use from several threads."""
+    """The unlocked history: queries only. Safe to use from several threads.
+
+    Once closed it has forgotten its keys, and every query raises HistoryClosed.
+    """
 
     def __init__(
         self, path: Path, key: HouseholdKey, gateway_keys: GatewayKeys, number: str, zone: ZoneInfo
     ) -> None:
         """Raises CannotUnlock when `number` is not a meter of this household."""
         self._path = path
-        self._key = key
+        self._household_key: HouseholdKey | None = key
         self._gateway_keys = gateway_keys
         self.zone = zone
         self._data_keys: dict[int, DataKey | None] = {}
@@ -55,8 +58,24 @@ class OpenHistory:
 
     def take_key(self, key: HouseholdKey) -> None:
         """Go on with the household's new key: a renewal has just destroyed the old one."""
-        self._key = key
+        self._household_key = key
         self._data_keys = {key_id: found for key_id, found in self._data_keys.items() if found is not None}
+
+    def close(self) -> None:
+        """Forget the keys. What a query has read already, it still returns."""
+        self._household_key = None
+        self._data_keys = {}
+
+    @property
+    def is_open(self) -> bool:
+        return self._household_key is not None
+
+    @property
+    def _key(self) -> HouseholdKey:
+        key = self._household_key
+        if key is None:
+            raise HistoryClosed
+        return key
 
     @property
     def meters(self) -> tuple[Meter, ...]:
@@ -219,6 +238,8 @@ class OpenHistory:
 
     def _unsealed(self, store: Store, sealed: Sealed, kind: str, meter: Meter) -> bytes | None:
         """The plain row or block; None, and noted as damaged, when it was tampered with."""
+        if not self.is_open:
+            raise HistoryClosed
         key = self._data_key(store, sealed.data_key_id, meter)
         try:
             if key is not None:
@@ -230,14 +251,15 @@ class OpenHistory:
 
     def _data_key(self, store: Store, key_id: int, meter: Meter) -> DataKey | None:
         """None for a forged or altered record: only the gateway can have made its mac."""
-        if key_id not in self._data_keys:
-            self._data_keys[key_id] = None
+        keys, household = self._data_keys, self._key  # of this moment: another thread may close this
+        if key_id not in keys:
+            keys[key_id] = None
             record = store.data_key(key_id)
             if is_genuine(record, self._gateway_keys.device_key.authenticator):
                 with suppress(CannotUnlock):
-                    raw = self._key.open(record.sealed, meter.number, DATA_KEY_PURPOSE)
-                    self._data_keys[key_id] = DataKey(raw, record.meter_tag, cipher_of(record.suite))
-        return self._data_keys[key_id]
+                    raw = household.open(record.sealed, meter.number, DATA_KEY_PURPOSE)
+                    keys[key_id] = DataKey(raw, record.meter_tag, cipher_of(record.suite))
+        return keys[key_id]
 
 
 _FINER = {Period.MONTH: Period.DAY, Period.DAY: Period.HOUR, Period.HOUR: Period.QUARTER}
