@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from gateway.clock import GatewayClock
 from gateway.config import Config
 from gateway.consent import Ledger
 from gateway.errors import ConfigError, GatewayError, HistorySalvaged
@@ -106,5 +107,15 @@ def open_tariffs(folder: DataFolder) -> TariffBook:
     return TariffBook(folder.hidden("tariffs"))
 
 
-def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
-    return Ledger(folder.ledger, folder.secret.subkey("ledger"), folder.hidden("ledger-newest"), clock)
+def open_clock(folder: DataFolder, clock: GatewayClock | None = None) -> GatewayClock:
+    """A clock that goes on where the last one in this folder ended. Raises HistoryError."""
+    clock = clock or GatewayClock()
+    clock.remember_in(folder.hidden("clock"))
+    return clock
+
+
+def open_ledger(folder: DataFolder, clock: GatewayClock) -> Ledger:
+    """The register of consents; the clock is not before its newest line from here on."""
+    ledger = Ledger(folder.ledger, folder.secret.subkey("ledger"), folder.hidden("ledger-newest"), clock)
+    clock.never_before(ledger.newest_at)
+    return ledger

@@ -1,7 +1,8 @@
 """Publishing: what was disclosed, to the recipient it was disclosed to.
 
-`disclose` is asked directly before each send. Without a valid consent there is no connection. Live
-readings are never queued (the latest one counts); rows wait in the outbox until acknowledged.
+`disclose` is asked directly before each send. Without a valid consent, or while the clock that says
+whether it is valid is in doubt, there is no connection. Live readings are never queued (the latest
+one counts); rows wait in the outbox until acknowledged.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ class Publisher:
         disclosures: DisclosureLog,
         outbox: Outbox,
         clock: Callable[[], datetime],
+        clock_is_believed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._login = login
         self._ledger = ledger
         self._disclosures = disclosures
         self._outbox = outbox
         self._clock = clock
+        self._clock_is_believed = clock_is_believed
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._retry_at: datetime | None = None
@@ -104,9 +107,10 @@ class Publisher:
     def _reachable(self) -> Sequence[Consent]:
         """The consents that can be served now; connects, announces and goes away as needed."""
         now = self._clock()
-        valid = self._ledger.valid(now)
+        believed = self._clock_is_believed()
+        valid = self._ledger.valid(now) if believed else []
         if not valid:
-            self._leave()
+            self._leave(for_now=not believed)
             return ()
         if self._connection is None:
             if self._retry_at is None or now >= self._retry_at:
@@ -145,9 +149,10 @@ class Publisher:
         self._in_flight.clear()
         return connection
 
-    def _leave(self) -> None:
-        """No valid consent: clear what is retained, and be gone."""
-        self._outbox.keep_only(())
+    def _leave(self, *, for_now: bool) -> None:
+        """Nothing may be sent: clear what is retained, and be gone. `for_now` leaves what waits waiting."""
+        if not for_now:
+            self._outbox.keep_only(())
         self._retry_at = None
         self._last_live.clear()
         announced = list(self._announced.values())
@@ -159,7 +164,7 @@ class Publisher:
                 connection.publish(consent_topic(consent), b"", qos=1, retain=True)
             connection.publish(STATUS_TOPIC, b"", qos=1, retain=True)
         connection.leave()
-        log.info("no valid consent: disconnected from the MQTT broker")
+        log.info("nothing may be sent: disconnected from the MQTT broker")
 
     def _announce(self, connection: Connection, valid: dict[str, Consent]) -> None:
         """Tell new recipients what they may have; clear what an ended one was told."""

@@ -13,6 +13,7 @@ import click
 from gateway import __version__
 from gateway.cli import (
     checks,
+    clocks,
     consents,
     costs,
     doctor,
@@ -54,6 +55,7 @@ for command in (
     doctor.doctor,
     running.setup_code,
     running.stop_switch,
+    clocks.confirm_clock,
     simulating.simulate,
     telegrams.decode,
     consents.consent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Term
 from gateway.consent.consent import USUAL
 from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
 from gateway.consent.receipt import receipt
-from gateway.data_folder import open_folder, open_ledger
+from gateway.data_folder import open_clock, open_folder, open_ledger
 from gateway.errors import ConsentError
 from gateway.history.kept.periods import midnight
 
@@ -25,12 +25,14 @@ def consent() -> None:
     """Who receives what."""
 
 
-def _ledger(path: Path | None) -> Ledger:
+def _opened(path: Path | None) -> tuple[Ledger, datetime]:
+    """The register of consents, and the time by which they hold: the gateway's, not this machine's alone."""
     paths, _ = open_folder(configured(path))
-    ledger = open_ledger(paths, utc_now)
+    clock = open_clock(paths)
+    ledger = open_ledger(paths, clock)
     if ledger.fault is not None:
         raise ledger.fault
-    return ledger
+    return ledger, clock()
 
 
 @consent.command("list")
@@ -38,21 +40,22 @@ def _ledger(path: Path | None) -> Ledger:
 @json_option
 def consent_list(config_path: Path | None, as_json_text: bool) -> None:
     """List all consents, the newest first."""
-    consents = _ledger(config_path).consents()
+    ledger, now = _opened(config_path)
+    consents = ledger.consents()
     if as_json_text:
-        click.echo(json.dumps([_consent_json(found) for found in consents], ensure_ascii=False))
+        click.echo(json.dumps([_consent_json(found, now) for found in consents], ensure_ascii=False))
         return
     if not consents:
         click.echo("No consent was ever given: nothing is shared.")
     for found in consents:
         granted = ", ".join(f"{c.value} {g.value}" for c, g in found.terms.grants.items())
-        state = found.state_at(utc_now()).value
+        state = found.state_at(now).value
         until = found.terms.valid_until.date()
         click.echo(f"{found.id}  {state:<9}  {found.terms.recipient}: {granted}, until {until}")
 
 
-def _consent_json(found: Consent) -> dict[str, Any]:
-    return {"id": found.id, "state": found.state_at(utc_now()).value, **found.terms.as_json()}
+def _consent_json(found: Consent, now: datetime) -> dict[str, Any]:
+    return {"id": found.id, "state": found.state_at(now).value, **found.terms.as_json()}
 
 
 @consent.command("grant")
@@ -132,8 +135,8 @@ def consent_withdraw(consent_id: str, config_path: Path | None) -> None:
 @config_option
 def consent_receipt(consent_id: str, config_path: Path | None) -> None:
     """Print a consent's receipt, as JSON."""
-    ledger = _ledger(config_path)
-    found = receipt(ledger.consent(consent_id), ledger.entries(consent_id), utc_now())
+    ledger, now = _opened(config_path)
+    found = receipt(ledger.consent(consent_id), ledger.entries(consent_id), now)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
@@ -141,5 +144,5 @@ def consent_receipt(consent_id: str, config_path: Path | None) -> None:
 @config_option
 def consent_verify(config_path: Path | None) -> None:
     """Check that the register of consents is whole and unaltered."""
-    _ledger(config_path)
+    _opened(config_path)
     click.echo("The register of consents is whole.")

@@ -110,6 +110,8 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
         click.echo(f"           {found['fault']}")
     click.echo(f"sharing    {found['sharing']}, {found['consents']} consents valid")
     click.echo(f"broker     {found['broker']}")
+    if found["clock"] != "believed":
+        click.echo(f"clock      {found['clock']}")
     if found["history_fault"]:
         click.echo(f"history    {found['history_fault']}")
     if found["removed_for_room_until"]:

@@ -114,6 +114,12 @@ class Ledger:
             return [entry for entry in self._entries if entry.consent_id == consent_id]
 
     @property
+    def newest_at(self) -> datetime | None:
+        """The time of the newest line; None while there is none."""
+        with self._lock:
+            return self._entries[-1].at if self._entries else None
+
+    @property
     def sharing_stopped(self) -> bool:
         """The stop switch: nothing is shared while it is on, whatever the consents say."""
         with self._lock:

@@ -18,7 +18,7 @@ from gateway.consent.consent import Consent, State, Terms
 from gateway.consent.disclosure_log import DisclosureLog, Sent
 from gateway.consent.ledger import Entry, Event, Ledger
 from gateway.consent.receipt import receipt
-from gateway.errors import BrokerUnavailable, ConsentError, LedgerBroken
+from gateway.errors import BrokerUnavailable, ClockNotBelieved, ConsentError, LedgerBroken
 
 log = logging.getLogger(__name__)
 _ID_BYTES = 8
@@ -56,13 +56,18 @@ class Sharing:
         disclosures: DisclosureLog,
         clock: Callable[[], datetime],
         on_change: Callable[[], None],
+        clock_doubt: Callable[[], ClockNotBelieved | None] = lambda: None,
     ) -> None:
-        """`on_change` is called after each act, so that the publisher connects or goes away."""
+        """`on_change` is called after each act, so that the publisher connects or goes away.
+
+        `clock_doubt` says why `clock` cannot be believed now, if so: then nothing can be granted.
+        """
         self._ledger = ledger
         self._access = access
         self._disclosures = disclosures
         self._clock = clock
         self._on_change = on_change
+        self._clock_doubt = clock_doubt
         self._acting = threading.Lock()
 
     # --- what the owner sees -----------------------------------------------------------------
@@ -94,6 +99,11 @@ class Sharing:
         return self._ledger.fault
 
     @property
+    def clock_doubt(self) -> ClockNotBelieved | None:
+        """Why nothing is shared for now: the machine's clock may be wrong."""
+        return self._clock_doubt()
+
+    @property
     def stopped(self) -> bool:
         return self._ledger.sharing_stopped
 
@@ -104,6 +114,9 @@ class Sharing:
 
         Raises BrokerUnavailable, and then nothing was granted; ConsentError.
         """
+        doubt = self._clock_doubt()
+        if doubt is not None:
+            raise doubt
         with self._acting:
             consent_id = "c" + secrets.token_hex(_ID_BYTES)
             self._ledger.append(Event.REQUESTED, consent_id, terms=terms.as_json(), method=method)

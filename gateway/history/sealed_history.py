@@ -23,6 +23,7 @@ from gateway.history.keeping import backup, renewal, verify
 from gateway.history.keeping.renewal import Progress
 from gateway.history.keeping.retention import Keeping, Removed, Retention
 from gateway.history.keeping.verify import Report
+from gateway.history.kept.periods import midnight
 from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
@@ -163,6 +164,11 @@ class SealedHistory:
         with Store.open_to_read(self._path) as store:
             days = [day for _, day in store.newest_data_keys().values()]
         return date.fromordinal(max(days)) if days else None
+
+    def newest_midnight(self) -> datetime | None:
+        """When the last local day that something was recorded on began; None before the first."""
+        day = self.newest_day()
+        return None if day is None else midnight(day, self._zone)
 
     def back_up(self, folder: Path, at: datetime) -> Path:
         """Write a backup into a folder; returns its file. `at` is the local time. Raises BackupFailed."""

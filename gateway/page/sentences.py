@@ -14,6 +14,11 @@ from gateway.errors import (
     CannotUnlock,
     ChecksumMismatch,
     ChecksumMissing,
+    ClockBehind,
+    ClockBehindHistory,
+    ClockBehindMeter,
+    ClockFarAhead,
+    ClockNotYetSet,
     DeviceKeyUnusable,
     EncryptedTelegramDamaged,
     EncryptedWithoutKey,
@@ -27,6 +32,7 @@ from gateway.errors import (
     MeterNumberMissing,
     MeterUnavailable,
     NotClaimed,
+    PasswordTooCommon,
     PasswordTooShort,
     RegistersBeganAnew,
     SealBroken,
@@ -44,10 +50,18 @@ def N_(sentence: str) -> str:  # noqa: N802 - the name that extraction tools loo
 
 
 _DAMAGED = N_("The meter's telegrams arrive damaged: check the cable and the power supply of the gateway.")
+_WRONG_CLOCK = N_(
+    "Nothing is shared: the clock of the gateway's machine seems to be wrong. Set it, or connect the machine "
+    "to the internet. If it is right, stop the gateway, run p1-gateway confirm-clock, and start it again."
+)
 _SENTENCES: dict[type[GatewayError], str] = {
     AlreadyClaimed: N_("This gateway already has an owner."),
     NotClaimed: N_("This gateway has no owner yet."),
     PasswordTooShort: N_("Choose a password of at least %(minimum)s characters."),
+    PasswordTooCommon: N_(
+        "Many people use this password, or one made the same way: choose another one, four words that have "
+        "nothing to do with each other for instance."
+    ),
     CannotUnlock: N_(
         "That did not open the history. Check the password, and the meter number if you typed one."
     ),
@@ -60,6 +74,14 @@ _SENTENCES: dict[type[GatewayError], str] = {
     SealBroken: N_("A part of the history was altered and is not shown."),
     BrokerUnavailable: N_("The gateway's message broker (MQTT) does not answer, so nobody could be let in."),
     LedgerBroken: N_("The register of consents was altered."),
+    ClockNotYetSet: N_(
+        "Nothing is shared yet: the gateway's machine was just started, and for some minutes it waits for a "
+        "time server to set its clock."
+    ),
+    ClockBehind: _WRONG_CLOCK,
+    ClockBehindHistory: _WRONG_CLOCK,
+    ClockBehindMeter: _WRONG_CLOCK,
+    ClockFarAhead: _WRONG_CLOCK,
     MeterUnavailable: N_("The line to the meter is lost: check both ends of the cable."),
     SeveralPorts: N_(
         "This machine has several serial ports, and only you know which one the meter is at: the command "
