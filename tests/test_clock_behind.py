@@ -48,7 +48,6 @@ class Home:
         own = BrokerSecrets.load_or_create(paths.hidden("broker"))
         port = self.config.broker.port
         self._broker = Mosquitto(provision(paths.broker, own, port), port)
-        self._meter = SimulatedMeter(Household(3), NOON - HOUR)
         self._thread: threading.Thread | None = None
 
     def start(self) -> Daemon:
@@ -75,7 +74,10 @@ class Home:
         """A telegram arrives; one that is passed on whole before this returns."""
         before = self.daemon.live.latest().telegrams
         self.machine.pass_by(timedelta(seconds=10))
-        self.line.send(self._meter.bytes_at(at or self.machine.true))
+        at = at or self.machine.true
+        # Made anew each time: what a home used within many years takes long to make up.
+        meter = SimulatedMeter(Household(3), at.replace(hour=0, minute=0, second=0))
+        self.line.send(meter.bytes_at(at))
         until(lambda: self.daemon.live.latest().telegrams > before)
 
     def connected(self) -> bool:
