@@ -27,6 +27,7 @@ from gateway.history.kept.periods import midnight
 from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
+from gateway.history.keys.password import check_password
 from gateway.history.keys.root_keys import DeviceKey, GatewayKeys
 from gateway.history.recording.memory import unpacked
 from gateway.history.recording.plausibility import Plausibility
@@ -70,12 +71,13 @@ class SealedHistory:
         with Store.open_to_read(self._path) as store:
             return store.household() is not None
 
-    def claim(self, password: str) -> str:
+    def claim(self, password: str, number: str | None = None) -> str:
         """Make the household's keys; returns the recovery code, to be shown once.
 
-        Raises PasswordTooShort and AlreadyClaimed.
+        `number` is the meter's, if known: no part of a password. Raises PasswordTooShort,
+        PasswordTooCommon and AlreadyClaimed.
         """
-        keyring.check_length(password)
+        check_password(password, number)
         with self._claiming:
             if self.claimed:
                 raise AlreadyClaimed
@@ -217,15 +219,18 @@ class SealedHistory:
         return Renewed(prepared.household.recovery_code, prepared.device_key_at is not None)
 
     def change_password(self, number: str, password: str, new_password: str) -> None:
-        """The recovery code stays. Raises CannotUnlock and PasswordTooShort."""
-        keyring.check_length(new_password)
+        """The recovery code stays. Raises CannotUnlock, PasswordTooShort and PasswordTooCommon."""
+        check_password(new_password, number)
         with self._opening:
             key, _ = self._unlocked(number, password)
             self._wrap_anew(key, new_password)
 
     def recover(self, number: str, code: str, new_password: str) -> None:
-        """A new password by recovery code and meter number. Raises CannotUnlock and PasswordTooShort."""
-        keyring.check_length(new_password)
+        """A new password by recovery code and meter number.
+
+        Raises CannotUnlock, PasswordTooShort and PasswordTooCommon.
+        """
+        check_password(new_password, number)
         with self._opening:
             key = keyring.open_with_recovery_code(self._household(), code)
             OpenHistory(self._path, key, self._keys, number, self._zone)  # it is the right number
