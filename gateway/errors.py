@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from datetime import date
 
+from gateway.printable import one_line
+
 
 class GatewayError(Exception):
-    """Any error this project raises on purpose. `str(error)` is one plain sentence."""
+    """Any error this project raises on purpose. `str(error)` is one plain sentence.
+
+    It may quote names from elsewhere: what of them cannot be printed is written out.
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 _SET_IT = (
