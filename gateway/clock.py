@@ -118,7 +118,6 @@ class GatewayClock:
             self._look()
             return self._reached
 
-    @property
     def doubt(self) -> ClockNotBelieved | None:
         """Why the system's clock is not believed now, and so nothing published; None when it is."""
         with self._lock:

@@ -87,12 +87,12 @@ class Daemon:
             self._disclosures,
             Outbox(folder.hidden("outbox"), clock),
             clock,
-            lambda: clock.doubt is None,
+            lambda: clock.doubt() is None,
         )
         self._publishing = PublisherThread(self._publisher, self._fault)
         access = ManagedAccess(broker.host, broker.port, secrets.administrator)
         self.sharing = Sharing(
-            self.ledger, access, self._disclosures, clock, self._publisher.reconcile, lambda: clock.doubt
+            self.ledger, access, self._disclosures, clock, self._publisher.reconcile, clock.doubt
         )
         self._housekeeping = Housekeeping(
             self.history,
@@ -140,7 +140,7 @@ class Daemon:
             return False
         if reading.timed:
             self._clock.note_meter(reading.at)
-        elif self._clock.doubt is not None:  # it is the only one
+        elif self._clock.doubt() is not None:  # it is the only one
             self._fault(ClockNotSet())
             self.live.show(reading, {})
             return True
@@ -243,7 +243,7 @@ class Daemon:
             self._clock.save(due_only=True)
         except HistoryError as fault:
             self._fault(fault)
-        before, self._clock_doubt = self._clock_doubt, self._clock.doubt
+        before, self._clock_doubt = self._clock_doubt, self._clock.doubt()
         if type(before) is not type(self._clock_doubt):
             if self._clock_doubt is None:
                 log.info("this machine's clock is believed again")
@@ -341,7 +341,7 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         """How the gateway is doing: no reading, no number."""
         latest = self.live.latest()
-        now, doubt = self._clock(), self._clock.doubt
+        now, doubt = self._clock(), self._clock.doubt()
         return {
             "claimed": self.history.claimed,
             "history_fault": self._history_fault and str(self._history_fault),
@@ -375,7 +375,7 @@ class Daemon:
             return str(self.ledger.fault)
         if self.ledger.sharing_stopped:
             return "stopped"
-        if self._clock.doubt is not None:
+        if self._clock.doubt() is not None:
             return "waits until this machine's clock can be believed"
         return "on" if self.ledger.valid(now) else "nobody has a consent"
 

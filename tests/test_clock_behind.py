@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,16 @@ from gateway.broker import BrokerSecrets, Mosquitto, provision
 from gateway.clock import SETTLED_AFTER_S
 from gateway.config import BrokerConfig, Config, HistoryConfig, MeterConfig, PageConfig, PanelConfig
 from gateway.consent import Category, Granularity
+from gateway.consent.ledger import Event
 from gateway.daemon import Daemon
-from gateway.data_folder import open_folder
+from gateway.data_folder import open_clock, open_folder, open_ledger
 from gateway.errors import ClockBehind, ClockNotBelieved, ClockNotYetSet
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS
 from tests.made_up import NOON, PASSWORD, terms
 from tests.ports import free_port
-from tests.running import FedMeter, Machine, Recipient, until
+from tests.running import FedMeter, Machine, Recipient, RunningGateway, until
 
 HOUR = timedelta(hours=1)
 
@@ -79,6 +81,11 @@ class Home:
         meter = SimulatedMeter(Household(3), at.replace(hour=0, minute=0, second=0))
         self.line.send(meter.bytes_at(at))
         until(lambda: self.daemon.live.latest().telegrams > before)
+
+    def reconciled(self) -> bool:
+        """As the housekeeping does every few seconds."""
+        self.daemon._publisher.reconcile()
+        return True
 
     def connected(self) -> bool:
         return bool(self.daemon.status()["broker"] == "connected")
@@ -160,7 +167,7 @@ def test_a_clock_behind_the_newest_line_of_the_ledger_connects_to_no_broker(
     assert not home.connected()
     assert isinstance(home.daemon.sharing.clock_doubt, ClockBehind)
     home.machine.offset = timedelta(0)
-    until(lambda: home.daemon._publisher.reconcile() or home.connected())
+    until(lambda: home.reconciled() and home.connected())
 
 
 def test_a_withdrawal_counts_at_once_while_the_clock_is_in_doubt(home: Home) -> None:
@@ -208,7 +215,58 @@ def test_what_waits_for_a_recipient_outlasts_a_doubt_about_the_clock(home: Home)
     home.daemon._publisher.reconcile()
     assert outbox.waiting()
     home.machine.offset = timedelta(0)
-    until(lambda: home.daemon._publisher.reconcile() or not outbox.waiting())
+    until(lambda: home.reconciled() and not outbox.waiting())
+
+
+def test_the_owner_confirms_a_clock_by_command_with_the_gateway_stopped(tmp_path: Path) -> None:
+    line = FedMeter()
+    gateway = RunningGateway(tmp_path, line.address, broker=False)
+    try:
+        gateway.history.claim(PASSWORD)
+        later = datetime.now(UTC) + 900 * 24 * HOUR  # a wrong clock was here once
+        paths, _ = open_folder(gateway.config)
+        paths.hidden("clock").save(json.dumps({"reached": later.timestamp()}).encode())
+        gateway.start()
+        until(lambda: "clock is in doubt" in gateway.log())
+        assert "clock is in doubt" in gateway.status()["clock"]
+        assert "clock      nothing is shared while this machine's clock" in gateway.command("status").stdout
+        running = gateway.command("confirm-clock", "--yes")
+        assert (running.returncode, "stop it first" in running.stderr) == (1, True)
+        gateway.stop()
+        refused = gateway.command("confirm-clock", stdin="n\n")
+        assert refused.returncode == 1
+        assert f"{datetime.now(UTC):%Y}" in refused.stderr
+        done = gateway.command("confirm-clock", stdin="y\n")
+        assert done.returncode == 0, done.stderr
+        gateway.start()
+        assert gateway.status()["clock"] == "believed"
+    finally:
+        gateway.close()
+        line.close()
+
+
+def test_a_list_of_consents_goes_by_the_gateways_time_not_by_a_clock_behind(tmp_path: Path) -> None:
+    line = FedMeter()
+    gateway = RunningGateway(tmp_path, line.address, broker=False)
+    try:
+        paths, _ = open_folder(gateway.config)
+        now = datetime.now(UTC)
+        clock = open_clock(paths)
+        ledger = open_ledger(paths, clock)
+        ledger.append(
+            Event.REQUESTED, "c1", terms=terms(valid_from=now - HOUR, valid_until=now + HOUR).as_json()
+        )
+        ledger.append(Event.GIVEN, "c1")
+        listed = json.loads(gateway.command("consent", "list", "--json").stdout)
+        assert [consent["state"] for consent in listed] == ["given"]
+        clock.never_before(now + 2 * HOUR)  # that late it was once
+        clock.save()
+        listed = json.loads(gateway.command("consent", "list", "--json").stdout)
+        assert [consent["state"] for consent in listed] == ["expired"]
+        assert json.loads(gateway.command("consent", "receipt", "c1").stdout)["state"] == "expired"
+    finally:
+        gateway.close()
+        line.close()
 
 
 @pytest.fixture
