@@ -32,7 +32,6 @@ from gateway.errors import (
 )
 
 _TIMESYNCD_NOTE = Path("/run/systemd/timesync/synchronized")
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _REFUSED = -1
 _UNSYNCHRONISED = 5  # TIME_ERROR, adjtimex(2)
 _TIMEX_BYTES = 512  # struct timex takes 208 of them on 64 bits, and needs none of them filled in
@@ -47,6 +46,7 @@ _LONGEST_STEP = timedelta(days=731)
 """So far an unconfirmed clock may be ahead: the longest consent has ended by then, in any case."""
 _HISTORY_TOLERANCE = timedelta(days=1)
 """The history holds the meter's days, and its clock may follow another rule for summer time."""
+_SAME_RUN = timedelta(minutes=1)
 _TELEGRAMS_IN_AGREEMENT = 3
 _SAVED_EVERY_S = 300.0
 
@@ -75,14 +75,6 @@ def is_synchronised() -> bool:
     return _TIMESYNCD_NOTE.exists() if state == _REFUSED else state != _UNSYNCHRONISED
 
 
-def boot_id() -> str:
-    """Another one after each start of the machine; empty where the system has none."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
-
-
 class Slot(Protocol):
     """Where a few bytes are remembered, hidden and authenticated."""
 
@@ -98,12 +90,10 @@ class GatewayClock:
         system: Callable[[], datetime] = utc_now,
         uptime: Callable[[], float] = uptime_s,
         synchronised: Callable[[], bool] = is_synchronised,
-        boot: str | None = None,
     ) -> None:
         self._system = system
         self._uptime = uptime
         self._synchronised = synchronised
-        self._boot = boot_id() if boot is None else boot
         self._lock = threading.RLock()
         self._reached = RELEASED
         self._reached_at_s = uptime()
@@ -111,7 +101,7 @@ class GatewayClock:
         self._memory: Slot | None = None
         self._saved_at_s: float | None = None
         self._history_until = self._refuted_until = RELEASED
-        self._confirmed_boot = ""
+        self._confirmed_start: datetime | None = None
 
     def __call__(self) -> datetime:
         with self._lock:
@@ -148,7 +138,8 @@ class GatewayClock:
         with self._lock:
             self._memory = memory
             stored = json.loads(memory.load() or b"{}")
-            self._confirmed_boot = stored.get("confirmed_boot", "")
+            confirmed = stored.get("confirmed_start")
+            self._confirmed_start = None if confirmed is None else _time(confirmed)
             self._refuted_until = _time(stored.get("refuted_until"))
             self._reached = max(self._reached, _time(stored.get("reached")))
 
@@ -167,12 +158,12 @@ class GatewayClock:
             stored = {
                 "reached": self._reached.timestamp(),
                 "refuted_until": self._refuted_until.timestamp(),
-                "confirmed_boot": self._confirmed_boot,
+                "confirmed_start": self._confirmed_start and self._confirmed_start.timestamp(),
             }
             self._memory.save(json.dumps(stored).encode())
 
     def confirm(self) -> None:
-        """The owner says that the system's clock is right: it counts until the machine is started again.
+        """The owner says that the system's clock is right: until it is set, or the machine started again.
 
         What was recorded later than that was recorded by a wrong clock, and counts no more. The one way
         back in time: only for a clock that nobody else uses. Raises HistoryError.
@@ -183,7 +174,7 @@ class GatewayClock:
             if recorded > now:
                 self._refuted_until = max(self._refuted_until, recorded)
             self._reached = now
-            self._confirmed_boot = self._boot
+            self._confirmed_start = now - timedelta(seconds=self._uptime())
             self.save()
 
     # --- judging -----------------------------------------------------------------------------
@@ -209,7 +200,7 @@ class GatewayClock:
             return ClockNotYetSet() if young else ClockBehind()
         if self._history_until > max(system + _HISTORY_TOLERANCE, self._refuted_until):
             return ClockNotYetSet() if young else ClockBehindHistory()
-        if synchronised or (self._boot and self._confirmed_boot == self._boot):
+        if synchronised or self._is_confirmed(system, uptime_s):
             return None
         if system > self._reached + _LONGEST_STEP:
             return ClockFarAhead()
@@ -218,6 +209,16 @@ class GatewayClock:
             return ClockBehindMeter()
         agrees = meter is not None and meter >= system - TOLERANCE
         return ClockNotYetSet() if young and not agrees else None
+
+    def _is_confirmed(self, system: datetime, uptime_s: float) -> bool:
+        """Whether the clock goes as it did when the owner confirmed it, in the same run of the machine.
+
+        A restart shows: by this clock, the machine was then started later. (Services may not read the
+        kernel's name of the run.)
+        """
+        if self._confirmed_start is None:
+            return False
+        return abs(system - timedelta(seconds=uptime_s) - self._confirmed_start) <= _SAME_RUN
 
 
 class _Witness:

@@ -48,7 +48,6 @@ class Machine:
         self.offset = timedelta(0)
         self.synchronised = False
         self._started = true
-        self._boots = 0
 
     def system(self) -> datetime:
         return self.true + self.offset
@@ -63,10 +62,9 @@ class Machine:
         """The power is gone for so long."""
         self.true += off
         self._started = self.true
-        self._boots += 1
 
     def clock(self) -> GatewayClock:
-        return GatewayClock(self.system, self.uptime, lambda: self.synchronised, f"boot {self._boots}")
+        return GatewayClock(self.system, self.uptime, lambda: self.synchronised)
 
     def settled_clock(self) -> GatewayClock:
         """One that is believed since the machine has been on for a while."""

@@ -248,11 +248,21 @@ def test_what_was_recorded_later_makes_the_clock_doubtful_until_the_owner_confir
 
 def test_the_owners_word_counts_until_the_machine_is_started_again(machine: Machine) -> None:
     slot = Slot()
+    machine.pass_by(timedelta(minutes=10))
     stopped = machine.clock()
     stopped.remember_in(slot)
+    for _ in range(3):
+        stopped.note_meter(machine.true + timedelta(hours=1))
+    assert isinstance(stopped.doubt(), ClockBehindMeter)
     stopped.confirm()
     again = machine.clock()
     again.remember_in(slot)
+    for _ in range(3):
+        again.note_meter(machine.true + timedelta(hours=1))
+    assert again.doubt() is None
+    machine.offset = timedelta(minutes=2)  # it was set: not what the owner confirmed
+    assert isinstance(again.doubt(), ClockBehindMeter)
+    machine.offset = timedelta(0)
     assert again.doubt() is None
     assert isinstance(restarted(machine, slot, timedelta(hours=1)).doubt(), ClockNotYetSet)
 

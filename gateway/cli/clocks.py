@@ -18,8 +18,8 @@ from gateway.history import SealedHistory
 def confirm_clock(yes: bool, config_path: Path | None) -> None:
     """Say that this machine's clock is right, where the gateway doubts it; with the gateway stopped.
 
-    It counts until the machine is started again. A later time that a wrong clock once recorded counts no
-    more from then on. A consent whose end was noted stays ended.
+    It counts until the clock is set or the machine started again. A later time that a wrong clock once
+    recorded counts no more from then on. A consent whose end was noted stays ended.
     """
     settings = configured(config_path)
     if not yes:
