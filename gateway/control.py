@@ -13,6 +13,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,9 @@ class _Request(socketserver.StreamRequestHandler):
             answer: dict[str, Any] = {"error": "the gateway does not know this request"}
         else:
             answer = self._answer(operation, request.get("facts", {}))
-        self.wfile.write(json.dumps(answer).encode() + b"\n")
+        # Who asked may have hung up meanwhile: what was asked for is done all the same.
+        with suppress(OSError):
+            self.wfile.write(json.dumps(answer).encode() + b"\n")
 
     def _answer(self, operation: Operation, facts: dict[str, Any]) -> dict[str, Any]:
         try:

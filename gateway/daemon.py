@@ -28,20 +28,21 @@ from gateway.broker import (
     Publisher,
     PublisherThread,
 )
-from gateway.clock import is_settled as clock_is_settled
-from gateway.clock import utc_now
+from gateway.clock import GatewayClock
 from gateway.config import Config
 from gateway.consent import DisclosureLog, Ledger, Sharing, Terms
 from gateway.control import ControlServer
 from gateway.data_folder import (
     DataFolder,
     checkpoint_places,
+    open_clock,
     open_folder,
     open_ledger,
     open_retention,
     take_folder,
 )
 from gateway.errors import (
+    ClockNotBelieved,
     ClockNotSet,
     ConfigError,
     ConsentError,
@@ -63,7 +64,7 @@ from gateway.rollback import BrokerPlace, RollbackCheck
 
 _NOW_AND_THEN_S = 5.0
 _LONGEST_TURN_S = 900.0
-_SAME_FAULT_AGAIN = timedelta(minutes=10)
+_SAME_FAULT_AGAIN_S = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +72,14 @@ log = logging.getLogger(__name__)
 class Daemon:
     """Everything that runs, from `run` to `stop`."""
 
-    def __init__(self, config: Config, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, config: Config, clock: GatewayClock | None = None) -> None:
         """Raises GatewayError when it cannot start."""
         self._config = config
-        self._clock = clock
+        self._clock = clock = clock or GatewayClock()
         self._stopping = threading.Event()
-        self._failed = self._clock_was_good = False
-        self._told: dict[str, datetime] = {}
+        self._failed = False
+        self._told: dict[str, float] = {}
+        self._clock_doubt: ClockNotBelieved | None = None
         self._ticked_at = time.monotonic()
         self.live = Live(clock)
         self._lock = take_folder(config, tell=self._fault, as_root=False)
@@ -86,6 +88,7 @@ class Daemon:
         broker = config.broker
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
         self._history_fault = self.history.older_copy()
+        open_clock(folder, clock).note_history(self.history.newest_midnight())
         self.ledger = self._open_ledger(folder)
         self._disclosures = DisclosureLog(
             folder.hidden("disclosures"), clock, folder.hidden("disclosures-since")
@@ -96,10 +99,13 @@ class Daemon:
             self._disclosures,
             Outbox(folder.hidden("outbox"), clock),
             clock,
+            lambda: clock.doubt() is None,
         )
         self._publishing = PublisherThread(self._publisher, self._fault)
         access = ManagedAccess(broker.host, broker.port, secrets.administrator)
-        self.sharing = Sharing(self.ledger, access, self._disclosures, clock, self._sharing_changed)
+        self.sharing = Sharing(
+            self.ledger, access, self._disclosures, clock, self._sharing_changed, clock.doubt
+        )
         self._rollback = RollbackCheck(
             self.ledger,
             self.history,
@@ -160,7 +166,9 @@ class Daemon:
         except MalformedTelegram as error:
             self._fault(error)
             return False
-        if not reading.timed and not self._own_clock_is_good():
+        if reading.timed:
+            self._clock.note_meter(reading.at)
+        elif self._clock.doubt() is not None:  # it is the only one
             self._fault(ClockNotSet())
             self.live.show(self._plausibility.possible(reading), {})
             return True
@@ -181,14 +189,6 @@ class Daemon:
         if judged.reading.meter_number is None:
             self._fault(MeterNumberMissing())
         return rows
-
-    def _own_clock_is_good(self) -> bool:
-        """Whether what a meter without a clock says can be recorded under the gateway's own time."""
-        if not self._clock_was_good:
-            newest = self.history.newest_day()
-            today = self._clock().astimezone(self._config.history.zone).date()
-            self._clock_was_good = clock_is_settled() and (newest is None or today >= newest)
-        return self._clock_was_good
 
     def _recorder(self) -> Recorder | None:
         """None before the claim: without the owner's key there is nothing to seal with."""
@@ -249,6 +249,7 @@ class Daemon:
         try:
             self._publisher.stop()
             self._disclosures.close()
+            self._clock.save()
         except HistoryError as fault:
             self._fault(fault)
         reading = self.live.latest().reading
@@ -262,8 +263,22 @@ class Daemon:
     def _now_and_then(self) -> None:
         while not self._stopping.wait(_NOW_AND_THEN_S):
             self._ticked_at = time.monotonic()
+            self._note_clock()
             self._look_for_rollback()
             self._housekeeping.tick()
+
+    def _note_clock(self) -> None:
+        """Remember how late it is, and tell once when the clock is doubted or believed again."""
+        try:
+            self._clock.save(due_only=True)
+        except HistoryError as fault:
+            self._fault(fault)
+        before, self._clock_doubt = self._clock_doubt, self._clock.doubt()
+        if type(before) is not type(self._clock_doubt):
+            if self._clock_doubt is None:
+                log.info("this machine's clock is believed again")
+            else:
+                log.warning("%s", self._clock_doubt)
 
     def _watch(self) -> None:
         """Tell systemd that all is well; a turn of the housekeeping may take a while, on a slow stick."""
@@ -283,9 +298,9 @@ class Daemon:
     def _fault(self, fault: GatewayError) -> None:
         """Tell of a fault, once in a while; on the page, always."""
         self.live.note_fault(fault)
-        now, sentence = self._clock(), str(fault)
+        now, sentence = time.monotonic(), str(fault)
         kind = sentence if isinstance(fault, MeterUnavailable) else type(fault).__name__
-        if kind not in self._told or now - self._told[kind] >= _SAME_FAULT_AGAIN:
+        if kind not in self._told or now - self._told[kind] >= _SAME_FAULT_AGAIN_S:
             self._told[kind] = now
             log.warning("%s", sentence)
 
@@ -382,7 +397,7 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         """How the gateway is doing: no reading, no number."""
         latest = self.live.latest()
-        now = self._clock()
+        now, doubt = self._clock(), self._clock.doubt()
         return {
             "claimed": self.history.claimed,
             "history_fault": self._history_fault_now(),
@@ -406,6 +421,7 @@ class Daemon:
             "simulated": latest.reading is not None and latest.reading.simulated,
             "country": latest.reading and latest.reading.country,
             "last_telegram_at": latest.received_at and latest.received_at.isoformat(timespec="seconds"),
+            "clock": "believed" if doubt is None else str(doubt),
             "sharing": self._sharing_status(now),
             "consents": len(self.ledger.valid(now)),
             "broker": "connected" if self._publisher.connected else "not connected",
@@ -424,6 +440,8 @@ class Daemon:
             return str(self.ledger.fault)
         if self.ledger.sharing_stopped:
             return "stopped"
+        if self._clock.doubt() is not None:
+            return "waits until this machine's clock can be believed"
         return "on" if self.ledger.valid(now) else "nobody has a consent"
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.checkpoint import DATABASE, LEDGER, NAME, rolled_back
+from gateway.clock import GatewayClock
 from gateway.config import Config
 from gateway.consent import Ledger
 from gateway.errors import ConfigError, GatewayError, HistoryError, HistorySalvaged, RolledBack
@@ -137,8 +138,18 @@ def open_tariffs(folder: DataFolder) -> TariffBook:
     return TariffBook(folder.hidden("tariffs"))
 
 
-def open_ledger(folder: DataFolder, clock: Callable[[], datetime]) -> Ledger:
-    return Ledger(folder.ledger, folder.secret, folder.hidden(LEDGER_NEWEST), clock)
+def open_clock(folder: DataFolder, clock: GatewayClock | None = None) -> GatewayClock:
+    """A clock that goes on where the last one in this folder ended. Raises HistoryError."""
+    clock = clock or GatewayClock()
+    clock.remember_in(folder.hidden("clock"))
+    return clock
+
+
+def open_ledger(folder: DataFolder, clock: GatewayClock) -> Ledger:
+    """The register of consents; the clock is not before its newest line from here on."""
+    ledger = Ledger(folder.ledger, folder.secret, folder.hidden(LEDGER_NEWEST), clock)
+    clock.never_before(ledger.newest_at)
+    return ledger
 
 
 def checkpoint_places(
@@ -159,7 +170,7 @@ def places_elsewhere(folder: DataFolder, config: Config) -> dict[str, Place]:
     return places
 
 
-def check_rolled_back(config: Config, clock: Callable[[], datetime]) -> tuple[Ledger, RolledBack | None]:
+def check_rolled_back(config: Config) -> tuple[Ledger, RolledBack | None]:
     """The ledger, and whether older copies lie in the place of files; changes nothing. Raises GatewayError.
 
     The running gateway may write between two looks: what is wrong must be so several times.
@@ -168,7 +179,7 @@ def check_rolled_back(config: Config, clock: Callable[[], datetime]) -> tuple[Le
         folder, device_key = open_folder(config)
         history = SealedHistory(folder.history, device_key, config.history.zone)
         elsewhere = load(places_elsewhere(folder, config))  # these first: they never are ahead of the others
-        ledger = open_ledger(folder, clock)
+        ledger = open_ledger(folder, open_clock(folder))
         found = elsewhere | load({LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(history)})
         parts = rolled_back(found, Files(ledger, history.extent()))
         if not parts or ledger.fault is not None:
@@ -177,7 +188,7 @@ def check_rolled_back(config: Config, clock: Callable[[], datetime]) -> tuple[Le
     return ledger, RolledBack(tuple(sorted(parts))) if parts else None
 
 
-def after_restore(config: Config, clock: Callable[[], datetime]) -> None:
+def after_restore(config: Config) -> None:
     """Begin the register of consents anew beside a restored history: its keys are others now.
 
     Only for who holds the folder's lock. Raises GatewayError.
@@ -190,4 +201,4 @@ def after_restore(config: Config, clock: Callable[[], datetime]) -> None:
         raise HistoryError(f"{folder.ledger} cannot be set aside: {error.strerror}") from None
     folder.hidden(LEDGER_NEWEST).forget()
     history = SealedHistory(folder.history, device_key, config.history.zone)
-    begin_anew(checkpoint_places(folder, config, open_ledger(folder, clock), history))
+    begin_anew(checkpoint_places(folder, config, open_ledger(folder, open_clock(folder)), history))

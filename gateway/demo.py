@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from gateway.broker import BrokerSecrets, Mosquitto, provision
-from gateway.clock import utc_now
+from gateway.clock import GatewayClock, utc_now
 from gateway.config import BrokerConfig, Config, HistoryConfig, MeterConfig, PageConfig, PanelConfig
 from gateway.consent import Category, Credentials, Granularity, Notice, Terms
 from gateway.consent.notice import notice_text
@@ -125,7 +125,8 @@ class Demo:
         try:
             meter = self._start_meter()
             try:
-                daemon = Daemon(self.config)
+                # Its meter goes by this machine's clock: there is no other to compare it with.
+                daemon = Daemon(self.config, GatewayClock(synchronised=lambda: True))
                 daemon.stop_on_signals()
                 return daemon.run(lambda: self._ready(daemon, on_ready))
             finally:

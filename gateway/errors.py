@@ -7,9 +7,23 @@ from __future__ import annotations
 
 from datetime import date
 
+from gateway.printable import one_line
+
 
 class GatewayError(Exception):
-    """Any error this project raises on purpose. `str(error)` is one plain sentence."""
+    """Any error this project raises on purpose. `str(error)` is one plain sentence.
+
+    It may quote names from elsewhere: what of them cannot be printed is written out.
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+_SET_IT = (
+    "set it, or connect the machine to the internet; if it is right, stop the gateway, run p1-gateway"
+    " confirm-clock, and start the gateway again"
+)
 
 
 # --- configuration ---------------------------------------------------------------------------
@@ -252,6 +266,14 @@ class PasswordTooShort(HistoryError):
         super().__init__(f"choose a password of at least {minimum} characters")
 
 
+class PasswordTooCommon(HistoryError):
+    def __init__(self) -> None:
+        super().__init__(
+            "many people use this password, or one made the same way: choose another one, four words that"
+            " have nothing to do with each other for instance"
+        )
+
+
 class DeviceKeyUnusable(HistoryError):
     """The device key is missing or is not a device key."""
 
@@ -389,6 +411,40 @@ class RolledBack(LedgerBroken):
         super().__init__(
             f"an older copy was put in the place of {named}: nothing is shared until you accept that, on the"
             f" page under Sharing or with p1-gateway consent accept.{anew}"
+        )
+
+
+class ClockNotBelieved(ConsentError):
+    """This machine's clock is in doubt, so nothing is shared: an ended consent must not come back."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"nothing is shared while this machine's clock is in doubt: {reason}")
+
+
+class ClockNotYetSet(ClockNotBelieved):
+    def __init__(self) -> None:
+        super().__init__("no time server was reached since it was started; it is waited for some minutes")
+
+
+class ClockBehind(ClockNotBelieved):
+    def __init__(self) -> None:
+        super().__init__(f"it is behind the time that the gateway has reached already; {_SET_IT}")
+
+
+class ClockBehindHistory(ClockNotBelieved):
+    def __init__(self) -> None:
+        super().__init__(f"it is behind the newest day in the history; {_SET_IT}")
+
+
+class ClockBehindMeter(ClockNotBelieved):
+    def __init__(self) -> None:
+        super().__init__(f"it is behind the meter's, and no time server was reached; {_SET_IT}")
+
+
+class ClockFarAhead(ClockNotBelieved):
+    def __init__(self) -> None:
+        super().__init__(
+            f"it is years ahead of the last time known here, and no time server was reached; {_SET_IT}"
         )
 
 

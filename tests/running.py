@@ -15,10 +15,12 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gateway.broker import BrokerSecrets, Mosquitto, provision
+from gateway.clock import SETTLED_AFTER_S, GatewayClock
 from gateway.config import Config, parse
 from gateway.control import ask
 from gateway.data_folder import control_socket, open_folder
@@ -39,6 +41,39 @@ def until(true: Callable[[], Any], seconds: float = 20) -> Any:
             raise TimeoutError("it did not happen in time")
         time.sleep(0.02)
     return found
+
+
+class Machine:
+    """A computer's clock: what it shows, whether a time server set it, and how long the computer is on."""
+
+    def __init__(self, true: datetime) -> None:
+        self.true = true
+        self.offset = timedelta(0)
+        self.synchronised = False
+        self._started = true
+
+    def system(self) -> datetime:
+        return self.true + self.offset
+
+    def uptime(self) -> float:
+        return (self.true - self._started).total_seconds()
+
+    def pass_by(self, time: timedelta) -> None:
+        self.true += time
+
+    def restart(self, off: timedelta) -> None:
+        """The power is gone for so long."""
+        self.true += off
+        self._started = self.true
+
+    def clock(self) -> GatewayClock:
+        return GatewayClock(self.system, self.uptime, lambda: self.synchronised)
+
+    def settled_clock(self) -> GatewayClock:
+        """One that is believed since the machine has been on for a while."""
+        found = self.clock()
+        self.pass_by(timedelta(seconds=SETTLED_AFTER_S + 1))
+        return found
 
 
 class FedMeter:

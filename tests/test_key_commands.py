@@ -141,6 +141,26 @@ def test_a_wrong_password_is_told_in_a_sentence(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_a_common_password_is_refused_in_a_sentence_and_the_old_one_stays(
+    gateway: RunningGateway, tmp_path: Path, running: bool
+) -> None:
+    if running:
+        gateway.start()
+    code = tmp_path / "code"
+    code.write_text("AAAA-AAAA\n")
+    common = secret_file(tmp_path, "welkom1234")
+    for words in (
+        ("change-password", "--password-file", secret_file(tmp_path, PASSWORD)),
+        ("recover", "--code-file", str(code)),
+    ):
+        done = gateway.command("key", *words, "--new-password-file", common, stdin=NUMBER + "\n")
+        assert done.returncode == 1
+        assert "p1-gateway: many people use this password" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert opens(gateway, PASSWORD)
+
+
 def test_a_second_gateway_on_the_same_folder_is_refused(gateway: RunningGateway) -> None:
     gateway.start()
     second = gateway.command("run")

@@ -1,9 +1,9 @@
 """Publishing: what was disclosed, to the recipient it was disclosed to.
 
-`disclose` is asked directly before each send. Without a valid consent there is no connection. Live
-readings are never queued (the latest one counts), and none goes before the broker has taken the last;
-rows wait in the outbox until acknowledged. When a consent ends, the connection is broken off unless the
-broker has taken everything that was sent on it.
+`disclose` is asked directly before each send. Without a valid consent, or while the clock that says
+whether it is valid is in doubt, there is no connection. Live readings are never queued (the latest one
+counts), and none goes before the broker has taken the last; rows wait in the outbox until acknowledged.
+When a consent ends, the connection is broken off unless the broker has taken everything that was sent on it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Publisher:
         outbox: Outbox,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
+        clock_is_believed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._login = login
         self._ledger = ledger
@@ -50,6 +51,7 @@ class Publisher:
         self._outbox = outbox
         self._clock = clock
         self._monotonic = monotonic
+        self._clock_is_believed = clock_is_believed
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._retry_at: datetime | None = None
@@ -142,9 +144,10 @@ class Publisher:
     def _reachable(self) -> Sequence[Consent]:
         """The consents that can be served now; connects, announces and goes away as needed."""
         now = self._clock()
-        valid = self._ledger.valid(now)
+        believed = self._clock_is_believed()
+        valid = self._ledger.valid(now) if believed else []
         if not valid:
-            self._leave()
+            self._leave(for_now=not believed)
             return ()
         self._break_off_from({consent.id for consent in valid})
         if self._connection is None:
@@ -209,13 +212,14 @@ class Publisher:
             self._note_acknowledged(connection)
         return connection.settled
 
-    def _leave(self) -> None:
-        """No valid consent: clear what is retained, and be gone."""
+    def _leave(self, *, for_now: bool) -> None:
+        """Nothing may be sent: clear what is retained, and be gone. `for_now` leaves what waits waiting."""
         self._break_off_from(set())
         self._retry_at = None
         announced = list(self._announced.values())
         connection = self._forget_connection()
-        self._outbox.keep_only((), self._lasting())
+        if not for_now:
+            self._outbox.keep_only((), self._lasting())
         if connection is None:
             return
         if connection.connected:
@@ -223,7 +227,7 @@ class Publisher:
                 connection.publish(consent_topic(consent), b"", qos=1, retain=True)
             connection.publish(STATUS_TOPIC, b"", qos=1, retain=True)
         connection.leave()
-        log.info("no valid consent: disconnected from the MQTT broker")
+        log.info("nothing may be sent: disconnected from the MQTT broker")
 
     def _announce(self, connection: Connection, valid: dict[str, Consent]) -> None:
         """Tell new recipients what they may have; clear what an ended one was told."""

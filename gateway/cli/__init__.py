@@ -13,6 +13,7 @@ import click
 from gateway import __version__
 from gateway.cli import (
     checks,
+    clocks,
     consents,
     costs,
     doctor,
@@ -23,11 +24,19 @@ from gateway.cli import (
     simulating,
     telegrams,
 )
+from gateway.cli.output import HUNG_UP, drop_unread, printable_output
 from gateway.errors import GatewayError
 
 
 class _Group(click.Group):
-    """Turns any error of this project into its one sentence."""
+    """Turns any error of this project into its one sentence; nothing unprintable leaves any command."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with printable_output():
+                return super().main(*args, **kwargs)
+        finally:
+            drop_unread()
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -35,6 +44,8 @@ class _Group(click.Group):
         except GatewayError as error:
             click.echo(f"p1-gateway: {error}", err=True)
             ctx.exit(1)
+        except BrokenPipeError:  # who read our output hung up, as head does
+            ctx.exit(HUNG_UP)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,6 +65,7 @@ for command in (
     doctor.doctor,
     running.setup_code,
     running.stop_switch,
+    clocks.confirm_clock,
     simulating.simulate,
     telegrams.decode,
     consents.consent,

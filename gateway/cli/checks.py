@@ -19,7 +19,6 @@ from gateway.cli.options import (
     password_file_option,
     progress_bar,
 )
-from gateway.clock import utc_now
 from gateway.data_folder import check_rolled_back, open_folder
 from gateway.errors import NotClaimed
 from gateway.history import SealedHistory
@@ -50,7 +49,7 @@ def verify(full: bool, password_file: TextIO | None, config_path: Path | None, a
     else:
         with progress_bar("Checking") as progress:
             report = history.verify(progress)
-    _, rolled_back = check_rolled_back(settings, utc_now)
+    _, rolled_back = check_rolled_back(settings)
     if rolled_back is not None:
         report += Report(findings=(str(rolled_back),))
     if as_json_text:

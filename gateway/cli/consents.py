@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gateway.consent import Category, Consent, Granularity, Ledger, Notice, Term
 from gateway.consent.consent import USUAL
 from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
 from gateway.consent.receipt import receipt
-from gateway.data_folder import check_rolled_back, open_folder, open_ledger
+from gateway.data_folder import check_rolled_back, open_clock, open_folder, open_ledger
 from gateway.errors import ConsentError
 from gateway.history.kept.periods import midnight
 
@@ -25,12 +25,14 @@ def consent() -> None:
     """Who receives what."""
 
 
-def _ledger(path: Path | None) -> Ledger:
+def _opened(path: Path | None) -> tuple[Ledger, datetime]:
+    """The register of consents, and the time by which they hold: the gateway's, not this machine's alone."""
     paths, _ = open_folder(configured(path))
-    ledger = open_ledger(paths, utc_now)
+    clock = open_clock(paths)
+    ledger = open_ledger(paths, clock)
     if ledger.fault is not None:
         raise ledger.fault
-    return ledger
+    return ledger, clock()
 
 
 @consent.command("list")
@@ -38,29 +40,29 @@ def _ledger(path: Path | None) -> Ledger:
 @json_option
 def consent_list(config_path: Path | None, as_json_text: bool) -> None:
     """List all consents, the newest first."""
-    ledger = _ledger(config_path)
+    ledger, now = _opened(config_path)
     consents = ledger.consents()
     if as_json_text:
-        listed = [_consent_json(found, _is_being_cut_off(ledger, found)) for found in consents]
+        listed = [_consent_json(found, now, _is_being_cut_off(ledger, found, now)) for found in consents]
         click.echo(json.dumps(listed, ensure_ascii=False))
         return
     if not consents:
         click.echo("No consent was ever given: nothing is shared.")
     for found in consents:
         granted = ", ".join(f"{c.value} {g.value}" for c, g in found.terms.grants.items())
-        state = found.state_at(utc_now()).value
+        state = found.state_at(now).value
         until = found.terms.valid_until.date()
         pending = "; being cut off: the MQTT broker has not confirmed it yet"
-        told = pending if _is_being_cut_off(ledger, found) else ""
+        told = pending if _is_being_cut_off(ledger, found, now) else ""
         click.echo(f"{found.id}  {state:<9}  {found.terms.recipient}: {granted}, until {until}{told}")
 
 
-def _is_being_cut_off(ledger: Ledger, found: Consent) -> bool:
-    return is_being_cut_off(found, ledger.entries(found.id), utc_now())
+def _is_being_cut_off(ledger: Ledger, found: Consent, now: datetime) -> bool:
+    return is_being_cut_off(found, ledger.entries(found.id), now)
 
 
-def _consent_json(found: Consent, being_cut_off: bool) -> dict[str, Any]:
-    state = found.state_at(utc_now()).value
+def _consent_json(found: Consent, now: datetime, being_cut_off: bool) -> dict[str, Any]:
+    state = found.state_at(now).value
     return {"id": found.id, "state": state, "being_cut_off": being_cut_off, **found.terms.as_json()}
 
 
@@ -147,8 +149,8 @@ def consent_withdraw(consent_id: str, config_path: Path | None) -> None:
 @config_option
 def consent_receipt(consent_id: str, config_path: Path | None) -> None:
     """Print a consent's receipt, as JSON."""
-    ledger = _ledger(config_path)
-    found = receipt(ledger.consent(consent_id), ledger.entries(consent_id), utc_now())
+    ledger, now = _opened(config_path)
+    found = receipt(ledger.consent(consent_id), ledger.entries(consent_id), now)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
@@ -156,7 +158,7 @@ def consent_receipt(consent_id: str, config_path: Path | None) -> None:
 @config_option
 def consent_verify(config_path: Path | None) -> None:
     """Check that the register of consents is whole and unaltered, and no older copy."""
-    ledger, rolled_back = check_rolled_back(configured(config_path), utc_now)
+    ledger, rolled_back = check_rolled_back(configured(config_path))
     if (fault := ledger.fault or rolled_back) is not None:
         raise fault
     click.echo("The register of consents is whole.")

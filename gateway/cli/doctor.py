@@ -18,6 +18,7 @@ import click
 
 from gateway import errors
 from gateway.cli.options import CONFIG_PATH, ask, config_option, configured, json_option
+from gateway.cli.output import terminal
 from gateway.clock import utc_now
 from gateway.config import AUTO, MeterConfig
 from gateway.errors import (
@@ -226,7 +227,8 @@ def _as_json(finding: Finding) -> dict[str, str]:
 def _print(finding: Finding) -> None:
     mark = click.style(f"{finding.grade.value:<6}", fg=_COLOURS[finding.grade])
     lines = _wrapped(finding.sentence) + (_wrapped(finding.remedy) if finding.remedy else [])
-    click.echo(f"{mark} {finding.subject:<14} {lines[0]}")
+    click.echo(mark, nl=False, file=terminal(sys.stdout))
+    click.echo(f" {finding.subject:<14} {lines[0]}")
     for line in lines[1:]:
         click.echo(" " * _INDENT + line)
 
@@ -247,6 +249,7 @@ def _progress() -> Callable[[str, int, int], None]:
     def told(setting: str, seconds: int, count: int) -> None:
         if shown:
             # Wiped away again: the findings stand in its place.
-            click.echo(f"listening at {setting}: {seconds} s, {count} bytes\r\033[K", err=True, nl=False)
+            click.echo(f"listening at {setting}: {seconds} s, {count} bytes", err=True, nl=False)
+            click.echo("\r\033[K", file=terminal(sys.stderr), nl=False)
 
     return told

@@ -129,7 +129,7 @@ def restore(
     try:
         history = settings.history.data_dir / HISTORY_NAME
         backup.restore(file, history, settings.history.device_key, number, code, password)
-        after_restore(settings, utc_now)
+        after_restore(settings)
     finally:
         lock.release()
     click.echo(

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import click
 
 from gateway import config, control
+from gateway.cli.output import terminal
 from gateway.data_folder import control_socket
 from gateway.errors import DaemonUnavailable, GatewayError
 
@@ -67,7 +68,7 @@ def asked_secret(file: TextIO | None, prompt: str) -> str:
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Shows, on stderr, how much is done, and of how much."""
-    with click.progressbar(length=1000, label=label, file=sys.stderr) as bar:
+    with click.progressbar(length=1000, label=label, file=terminal(sys.stderr)) as bar:
         yield lambda done, of: bar.update((1000 * done // of if of else 1000) - bar.pos)
 
 

@@ -11,6 +11,7 @@ import click
 
 from gateway import demo as simulated
 from gateway.cli.options import ask, config_option, configured, json_option
+from gateway.cli.output import OneLine, terminal
 from gateway.daemon import Daemon
 from gateway.data_folder import open_folder
 from gateway.errors import GatewayError
@@ -51,7 +52,9 @@ def demo(data_dir: Path, port: int, days: int) -> None:
     shown = simulated.Demo(data_dir.expanduser().resolve(), port, days)
     first = shown.first_start
     if first:
-        with click.progressbar(length=1000, label=f"Making {days} days of history", file=sys.stderr) as bar:
+        with click.progressbar(
+            length=1000, label=f"Making {days} days of history", file=terminal(sys.stderr)
+        ) as bar:
             shown.fill(lambda part: bar.update(int(part * 1000) - bar.pos))
     ended_well = shown.run(lambda shared: click.echo(_greeting(shown, first, shared)))
     click.echo("The demo has stopped; what it keeps is in " + str(data_dir.expanduser()))
@@ -114,6 +117,8 @@ def status(config_path: Path | None, as_json_text: bool) -> None:
         click.echo(f"           {found['fault']}")
     click.echo(f"sharing    {found['sharing']}, {found['consents']} consents valid")
     click.echo(f"broker     {found['broker']}")
+    if found["clock"] != "believed":
+        click.echo(f"clock      {found['clock']}")
     if found["history_fault"]:
         click.echo(f"history    {found['history_fault']}")
     if found["removed_for_room_until"]:
@@ -147,7 +152,9 @@ def stop_switch(what: str, position: str, config_path: Path | None) -> None:
 
 
 def log_to_stderr(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    printing = logging.StreamHandler(sys.stderr)
+    printing.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[printing])
     # They tell each request and each connection; what matters is told by us.
     for quiet in ("waitress", "werkzeug", "paho"):
         logging.getLogger(quiet).setLevel(logging.ERROR)

@@ -19,7 +19,13 @@ from gateway.consent.consent import Consent, State, Terms
 from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Entry, Event, Ledger
 from gateway.consent.receipt import receipt
-from gateway.errors import BrokerUnavailable, ConsentError, LedgerBroken, RecipientsUnknown
+from gateway.errors import (
+    BrokerUnavailable,
+    ClockNotBelieved,
+    ConsentError,
+    LedgerBroken,
+    RecipientsUnknown,
+)
 
 log = logging.getLogger(__name__)
 _ID_BYTES = 8
@@ -72,13 +78,18 @@ class Sharing:
         disclosures: DisclosureLog,
         clock: Callable[[], datetime],
         on_change: Callable[[], None],
+        clock_doubt: Callable[[], ClockNotBelieved | None] = lambda: None,
     ) -> None:
-        """`on_change` is called after each act, so that the publisher connects or goes away."""
+        """`on_change` is called after each act, so that the publisher connects or goes away.
+
+        `clock_doubt` says why `clock` cannot be believed now, if so: then nothing can be granted.
+        """
         self._ledger = ledger
         self._access = access
         self._disclosures = disclosures
         self._clock = clock
         self._on_change = on_change
+        self._clock_doubt = clock_doubt
         # The broker may take seconds, or for ever: what the owner takes back does not wait for it.
         self._acting = threading.Lock()
         self._granting = threading.Lock()
@@ -130,6 +141,11 @@ class Sharing:
         return self._ledger.fault
 
     @property
+    def clock_doubt(self) -> ClockNotBelieved | None:
+        """Why nothing is shared for now: the machine's clock may be wrong."""
+        return self._clock_doubt()
+
+    @property
     def stopped(self) -> bool:
         return self._ledger.sharing_stopped
 
@@ -140,6 +156,9 @@ class Sharing:
 
         Raises BrokerUnavailable, and then nothing was granted; ConsentError.
         """
+        doubt = self._clock_doubt()
+        if doubt is not None:
+            raise doubt
         with self._granting:
             consent_id = "c" + secrets.token_hex(_ID_BYTES)
             self._ledger.append(Event.REQUESTED, consent_id, terms=terms.as_json(), method=method)

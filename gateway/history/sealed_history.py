@@ -23,9 +23,11 @@ from gateway.history.keeping import backup, renewal, verify
 from gateway.history.keeping.renewal import Progress
 from gateway.history.keeping.retention import Keeping, Removed, Retention
 from gateway.history.keeping.verify import Report
+from gateway.history.kept.periods import midnight
 from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
+from gateway.history.keys.password import check_password
 from gateway.history.keys.root_keys import DeviceKey, GatewayKeys
 from gateway.history.recording.memory import unpacked
 from gateway.history.recording.plausibility import Plausibility
@@ -90,12 +92,13 @@ class SealedHistory:
         with Store.open_to_read(self._path) as store:
             return store.household() is not None
 
-    def claim(self, password: str) -> str:
+    def claim(self, password: str, number: str | None = None) -> str:
         """Make the household's keys; returns the recovery code, to be shown once.
 
-        Raises PasswordTooShort and AlreadyClaimed.
+        `number` is the meter's, if known: no part of a password. Raises PasswordTooShort,
+        PasswordTooCommon and AlreadyClaimed.
         """
-        keyring.check_length(password)
+        check_password(password, number)
         with self._claiming:
             if self.claimed:
                 raise AlreadyClaimed
@@ -224,6 +227,11 @@ class SealedHistory:
         with Store.open_to_read(self._path) as store:
             self._anchor.set(store)
 
+    def newest_midnight(self) -> datetime | None:
+        """When the last local day that something was recorded on began; None before the first."""
+        day = self.newest_day()
+        return None if day is None else midnight(day, self._zone)
+
     def back_up(self, folder: Path, at: datetime) -> Path:
         """Write a backup into a folder; returns its file. `at` is the local time. Raises BackupFailed."""
         return backup.back_up(self._path, folder, at)
@@ -284,9 +292,9 @@ class SealedHistory:
     ) -> None:
         """The recovery code stays; of the open histories only the `acting` one stays open.
 
-        Raises CannotUnlock and PasswordTooShort.
+        Raises CannotUnlock, PasswordTooShort and PasswordTooCommon.
         """
-        keyring.check_length(new_password)
+        check_password(new_password, number)
         with self._opening:
             key, _ = self._unlocked(number, password)
             self._wrap_anew(key, new_password)
@@ -295,9 +303,9 @@ class SealedHistory:
     def recover(self, number: str, code: str, new_password: str) -> None:
         """A new password by recovery code and meter number; no history stays open.
 
-        Raises CannotUnlock and PasswordTooShort.
+        Raises CannotUnlock, PasswordTooShort and PasswordTooCommon.
         """
-        keyring.check_length(new_password)
+        check_password(new_password, number)
         with self._opening:
             key = keyring.open_with_recovery_code(self._household(), code)
             OpenHistory(self._path, key, self._keys, number, self._zone)  # it is the right number

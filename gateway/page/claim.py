@@ -9,8 +9,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.errors import AlreadyClaimed, PasswordTooShort
-from gateway.history.keys.keyring import SHORTEST_PASSWORD
+from gateway.errors import AlreadyClaimed, PasswordTooCommon, PasswordTooShort
+from gateway.history.keys.password import SHORTEST_PASSWORD
 from gateway.page.sentences import sentence, wait_sentence
 from gateway.page.services import here, throttles
 from gateway.page.throttle import TooManyTries
@@ -26,10 +26,9 @@ def form() -> Response:
 @pages.post("/claim")
 def claim() -> AnyResponse:
     password = request.form.get("password", "")
-    if len(password) < SHORTEST_PASSWORD:
-        return _form(sentence(PasswordTooShort(SHORTEST_PASSWORD)), 400)
-    if password != request.form.get("password_again", ""):
-        return _form(_("The two passwords are not the same."), 400)
+    problem = _slip(password, request.form.get("password_again", ""))
+    if problem is not None:
+        return _form(problem, 400)
     address = request.remote_addr or ""
     try:
         throttles().setup_code.attempt(address)
@@ -41,11 +40,21 @@ def claim() -> AnyResponse:
         return _form(_("That is not the setup code of this gateway."), 403)
     throttles().setup_code.succeeded(address)
     try:
-        recovery_code = here().history.claim(password)
+        # Behind the setup code: a password is not judged in no time, and strangers may not ask for it.
+        recovery_code = here().history.claim(password, here().live.meter_number())
     except AlreadyClaimed:
         return redirect(url_for("sign_in.form"), 303)
+    except PasswordTooCommon as error:
+        return _form(sentence(error), 400)
     here().setup_code.spend()
     return make_response(render_template("claimed.html", recovery_code=recovery_code))
+
+
+def _slip(password: str, again: str) -> str | None:
+    """What is wrong with the two fields as they were typed."""
+    if len(password) < SHORTEST_PASSWORD:
+        return sentence(PasswordTooShort(SHORTEST_PASSWORD))
+    return None if password == again else str(_("The two passwords are not the same."))
 
 
 def _form(problem: str | None = None, status: int = 200) -> Response:

@@ -14,6 +14,11 @@ from gateway.errors import (
     CannotUnlock,
     ChecksumMismatch,
     ChecksumMissing,
+    ClockBehind,
+    ClockBehindHistory,
+    ClockBehindMeter,
+    ClockFarAhead,
+    ClockNotYetSet,
     DeviceKeyUnusable,
     EncryptedTelegramDamaged,
     EncryptedWithoutKey,
@@ -31,6 +36,7 @@ from gateway.errors import (
     MeterUnavailable,
     NotClaimed,
     NoTelegram,
+    PasswordTooCommon,
     PasswordTooShort,
     ReaderInUse,
     RecipientsUnknown,
@@ -55,10 +61,18 @@ def N_(sentence: str) -> str:  # noqa: N802 - the name that extraction tools loo
 _DAMAGED = N_(
     "The meter's telegrams arrive damaged: check the cable, or the network reader, and the power supply."
 )
+_WRONG_CLOCK = N_(
+    "Nothing is shared: the clock of the gateway's machine seems to be wrong. Set it, or connect the machine "
+    "to the internet. If it is right, stop the gateway, run p1-gateway confirm-clock, and start it again."
+)
 _SENTENCES: dict[type[GatewayError], str] = {
     AlreadyClaimed: N_("This gateway already has an owner."),
     NotClaimed: N_("This gateway has no owner yet."),
     PasswordTooShort: N_("Choose a password of at least %(minimum)s characters."),
+    PasswordTooCommon: N_(
+        "Many people use this password, or one made the same way: choose another one, four words that have "
+        "nothing to do with each other for instance."
+    ),
     CannotUnlock: N_(
         "That did not open the history. Check the password, and the meter number if you typed one."
     ),
@@ -89,6 +103,14 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ReaderInUse: N_(
         "The network reader lets in one program only, and another one seems to be connected: end that one."
     ),
+    ClockNotYetSet: N_(
+        "Nothing is shared yet: the gateway's machine was just started, and for some minutes it waits for a "
+        "time server to set its clock."
+    ),
+    ClockBehind: _WRONG_CLOCK,
+    ClockBehindHistory: _WRONG_CLOCK,
+    ClockBehindMeter: _WRONG_CLOCK,
+    ClockFarAhead: _WRONG_CLOCK,
     SeveralPorts: N_(
         "This machine has several serial ports, and only you know which one the meter is at: the command "
         "p1-gateway doctor lists them and says what to write into the configuration."

@@ -73,6 +73,7 @@ def page() -> str:
         lasting=[one for one in shown if one.lasts],
         ended=[one for one in shown if not one.lasts],
         fault=None if sharing.fault is None else sentence(sharing.fault),
+        clock_doubt=None if sharing.clock_doubt is None else sentence(sharing.clock_doubt),
         stopped=sharing.stopped,
     )
 

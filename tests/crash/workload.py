@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from gateway.clock import GatewayClock
 from gateway.config import Config, HistoryConfig
 from gateway.consent import Ledger
 from gateway.consent.ledger import Event
@@ -115,7 +116,7 @@ def open_sharing(folder: Path) -> tuple[Ledger, RollbackCheck]:
     places = HistoryConfig(data_dir=history_path(folder).parent, device_key=key_path(folder))
     config = replace(Config(), history=places)
     history, (paths, _) = open_history(folder), open_folder(config)
-    ledger = open_ledger(paths, lambda: NOON)
+    ledger = open_ledger(paths, GatewayClock(system=lambda: NOON))
     check = RollbackCheck(ledger, history, checkpoint_places(paths, config, ledger, history))
     check.start()
     return ledger, check

@@ -22,7 +22,7 @@ from gateway.consent import (
     Ledger,
     Sharing,
 )
-from gateway.errors import BrokerUnavailable
+from gateway.errors import BrokerUnavailable, ClockNotBelieved
 from gateway.history import DeviceKey, SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch
@@ -100,13 +100,16 @@ class Home:
         self.disclosures = DisclosureLog(MemorySlot(), self.clock)
         self._newest = MemorySlot()
         self.setup_code = SetupCode(folder / "setup-code")
+        self.clock_doubt: ClockNotBelieved | None = None
         self.settings = settings or PageConfig(language="en")
         self.open_ledger()
 
     def open_ledger(self) -> None:
         """As the daemon does at its start."""
         ledger = Ledger(self.folder / "ledger", self.device_key, self._newest, self.clock)
-        self.sharing = Sharing(ledger, self.access, self.disclosures, self.clock, lambda: None)
+        self.sharing = Sharing(
+            ledger, self.access, self.disclosures, self.clock, lambda: None, lambda: self.clock_doubt
+        )
 
     def app(self) -> Flask:
         services = Services(self.history, self.live, self.sharing, self.setup_code, self.clock, ZONE)

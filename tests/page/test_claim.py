@@ -10,7 +10,7 @@ import pytest
 
 from gateway.page import SetupCode
 from tests.page.browser import Browser
-from tests.page.home import METER, PASSWORD, Home
+from tests.page.home import METER, NOON, PASSWORD, Home, reading
 
 
 @pytest.fixture
@@ -74,18 +74,29 @@ def test_a_guesser_of_setup_codes_must_wait(unclaimed: Home, visitor: Browser) -
 
 @pytest.mark.parametrize(
     ("password", "again", "told"),
-    [("short", "short", "at least 10 characters"), (PASSWORD, "another password", "not the same")],
+    [
+        ("short", "short", "at least 10 characters"),
+        (PASSWORD, "another password", "not the same"),
+        ("password123", "password123", "Many people use this password"),
+        (METER, METER, "Many people use this password"),
+    ],
 )
 def test_an_unusable_password_is_refused_and_the_code_stays(
     unclaimed: Home, visitor: Browser, password: str, again: str, told: str
 ) -> None:
     code = unclaimed.setup_code.ensure()
+    unclaimed.show(reading(NOON))
     visitor.get("/claim")
     answer = visitor.post("/claim", setup_code=code, password=password, password_again=again)
     assert answer.status_code == 400
     assert told in answer.text
     assert not unclaimed.history.claimed
     assert unclaimed.setup_code.matches(code)
+
+
+def test_a_stranger_without_the_setup_code_has_no_password_judged(unclaimed: Home, visitor: Browser) -> None:
+    unclaimed.setup_code.ensure()
+    assert claim(visitor, "2222-2222", "password123") == 403
 
 
 def test_no_password_is_ever_shown_again(unclaimed: Home, visitor: Browser) -> None:

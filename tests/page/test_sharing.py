@@ -12,6 +12,7 @@ import pytest
 
 from gateway.config import PageConfig
 from gateway.consent import Category, DisclosureLog, Granularity, State
+from gateway.errors import ClockBehind, ClockFarAhead, ClockNotBelieved, ClockNotYetSet
 from tests.page.browser import Browser
 from tests.page.home import PASSWORD, Home, MemorySlot, reading
 
@@ -48,6 +49,26 @@ def grant(owner: Browser, **changed: str) -> str:
 
 def test_at_first_nobody_receives_anything(owner: Browser) -> None:
     assert "Nobody receives anything" in owner.get("/sharing/").text
+
+
+@pytest.mark.parametrize("doubt", [ClockNotYetSet(), ClockBehind(), ClockFarAhead()])
+@pytest.mark.parametrize(("language", "words"), [("en", "Nothing is shared"), ("nl", "Er wordt n")])
+def test_while_the_clock_is_in_doubt_the_page_says_so_and_nothing_can_be_granted(
+    home: Home, owner: Browser, doubt: ClockNotBelieved, language: str, words: str
+) -> None:
+    grant(owner)
+    before = wish(fill(owner))
+    home.clock_doubt = doubt
+    owner.post("/language", language=language, back="/")
+    page = owner.get("/sharing/").text
+    assert words in page
+    assert ("Sharing is on" in page, "Het delen staat aan" in page) == (False, False)
+    answer = owner.post("/sharing/new/consent", wish=before)
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert len(home.sharing.consents()) == 1
+    owner.post(f"/sharing/{home.sharing.consents()[0].id}/withdraw")
+    assert home.sharing.consents()[0].state is State.WITHDRAWN
 
 
 def test_nothing_is_chosen_beforehand(owner: Browser) -> None:

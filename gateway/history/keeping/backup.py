@@ -26,6 +26,7 @@ from gateway.history.keeping.recovery import take_over
 from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import PasswordCost
+from gateway.history.keys.password import check_password
 from gateway.history.keys.root_keys import DeviceKey, GatewaySecret
 
 SUFFIX = ".p1-backup"
@@ -99,9 +100,10 @@ def restore(
     """Make a backup the history of this gateway. Only for who holds the folder's lock.
 
     `history` is where the database will lie, `device_key` the setting. Until the last step nothing is
-    changed. Raises BackupDamaged, AlreadyClaimed, CannotUnlock, PasswordTooShort and HistoryError.
+    changed. Raises BackupDamaged, AlreadyClaimed, CannotUnlock, PasswordTooShort,
+    PasswordTooCommon and HistoryError.
     """
-    keyring.check_length(new_password)
+    check_password(new_password, number)
     _check(backup)
     if history.exists() and _is_claimed(history):
         raise AlreadyClaimed

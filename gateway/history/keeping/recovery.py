@@ -17,6 +17,7 @@ from gateway.history.disk.store import Store
 from gateway.history.keeping.renewal import authenticate_anew
 from gateway.history.keys import keyring
 from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
+from gateway.history.keys.password import check_password
 from gateway.history.keys.root_keys import Authenticator, DeviceKey, GatewayKeys, GatewaySecret
 from gateway.history.recording.writer import METERS_PURPOSE
 
@@ -33,7 +34,7 @@ def recover(
     """Make the history open with a new password on this gateway. Only for who holds the folder's lock.
 
     `device_key` is the setting; with `new_device_key` one is made in the place of the lost one. Raises
-    CannotUnlock, PasswordTooShort, DeviceKeyUnusable and HistoryError.
+    CannotUnlock, PasswordTooShort, PasswordTooCommon, DeviceKeyUnusable and HistoryError.
     """
     take_over(
         history,
@@ -57,7 +58,7 @@ def take_over(
 
     Raises as `recover` does.
     """
-    keyring.check_length(new_password)
+    check_password(new_password, number)
     try:
         with Store.open(history) as store:
             household, key, secret, authenticator = _opened(store, number, code)

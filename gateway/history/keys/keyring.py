@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from gateway.errors import CannotUnlock, KeysExchanged, PasswordTooShort
+from gateway.errors import CannotUnlock, KeysExchanged
 from gateway.history.keys.root_keys import (
     KEY_BYTES,
     LABEL,
@@ -38,7 +38,6 @@ from gateway.history.keys.suites import SUITE_NAME, suite
 _NONCE_BYTES = 12
 _SALT_BYTES = 16
 _RECOVERY_BYTES = 20
-SHORTEST_PASSWORD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,6 @@ class NewHousehold:
     wrapped: WrappedHousehold
     recovery_code: str
     key: HouseholdKey
-
-
-def check_length(password: str) -> None:
-    """Raises PasswordTooShort."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise PasswordTooShort(SHORTEST_PASSWORD)
 
 
 class HouseholdSeal:
