@@ -234,7 +234,7 @@ def test_one_line_says_what_runs_where(tmp_path: Path) -> None:
     home = HOMES["solar"].title
     assert done.stderr == (
         f"nl-dsmr4, {home}, seed 3: {path}, a telegram every 10 seconds, as fast as possible;"
-        " Ctrl+C stops it\n"
+        " Ctrl+C stops it\nHome Assistant (DSMR): version 4\nESPHome (dsmr): gas_mbus_id: 1\n"
     )
     assert simulate(*FIXED, "--count", "1", "--file", str(path), "--quiet").stderr == ""
 

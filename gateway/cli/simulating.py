@@ -29,13 +29,16 @@ from gateway.simulator.fleet import Connection, Fleet, Kind, homes_in_turn, tcp_
 from gateway.simulator.homes import HOMES, Home
 from gateway.simulator.line import PATIENCE_S, PtyLine, RecordedLine, StreamLine, TcpLine, appended
 from gateway.simulator.meter import DEVELOPMENT_KEY
+from gateway.simulator.readers import hints
 from gateway.simulator.sending import Line, Pace
 
 _USUAL_METER, _USUAL_HOME = "nl-dsmr5", "solar"
 _ALSO_CALLED = {"nl-dsmr2": "nl-dsmr22"}
 # A telegram writes its year in two digits.
 _EARLIEST, _LATEST = datetime(2000, 1, 2, tzinfo=UTC), datetime(2099, 12, 30, tzinfo=UTC)
-_YEAR = timedelta(days=365)
+# Each day since the installation is counted before the first telegram: half a second for these. The month's
+# end and peak before the running one are among them.
+_USUAL_AGE = timedelta(days=62)
 
 _GROUPS = {
     "The meter and its home": ("meter", "home", "seed", "installed", "key_file", "key", "authentication_key"),
@@ -114,7 +117,8 @@ class _Wanted:
 @click.option(
     "--installed",
     metavar="TIME",
-    help="When the meter was installed.  [default: a year before the start; with --meters, that day]",
+    help="When the meter was installed; a year takes some seconds to count, and then tells of more months."
+    "  [default: two months before the start; with --meters, that day]",
 )
 @click.option(
     "--key-file",
@@ -204,6 +208,8 @@ def simulate(list_them: bool, as_json_text: bool, **options: Any) -> None:
         fleet = _fleet(wanted, start, key, opened)
         if not wanted.quiet:
             click.echo(_greeting(wanted, fleet, key), err=True)
+            for hint in _hints(wanted, fleet):
+                click.echo(hint, err=True)
         for connection in fleet.connections:
             connection.make_ready(start)
         # A meter's clock shows the time, and getting ready took some.
@@ -247,7 +253,7 @@ def _key(wanted: _Wanted) -> MeterKey | None:
 
 def _fleet(wanted: _Wanted, start: datetime, key: MeterKey | None, opened: ExitStack) -> Fleet:
     """The meters that are asked for, on their lines, which are closed with `opened`."""
-    usual = start if wanted.meters > 1 else max(start - _YEAR, _EARLIEST)
+    usual = start if wanted.meters > 1 else max(start - _USUAL_AGE, _EARLIEST)
     installed = _time(wanted.installed, "--installed") if wanted.installed else usual
     if installed > start:
         raise click.UsageError("the meter cannot be installed after the first telegram")
@@ -329,6 +335,14 @@ Its telegrams are encrypted, with the simulator's own key. Give your reader
   the encryption key      {DEVELOPMENT_KEY.encryption.hex().upper()}
   the authentication key  {DEVELOPMENT_KEY.authentication.hex().upper()}
 (this gateway: a line each in a file that only its user can read, named by key_file under [meter])"""
+
+
+def _hints(wanted: _Wanted, fleet: Fleet) -> list[str]:
+    """What well-known readers must be told of this meter; of many meters, and in a pipe, nothing."""
+    kind = next((name for name in ("pty", "tcp", "file") if getattr(wanted, name)), "")
+    if not kind or wanted.meters > 1:
+        return []
+    return list(hints(wanted.dialect, fleet.connections[0].channels, kind))
 
 
 def _say_what_happened(wanted: _Wanted, fleet: Fleet, start: datetime) -> None:

@@ -58,6 +58,11 @@ class Connection:
         self._faulty = FaultyMeter(self._whole, schedule) if kind.wishes else None
         self.meter: Meter = self._faulty or self._whole
 
+    @property
+    def channels(self) -> dict[str, int]:
+        """The M-Bus channels of the home's devices, by what they measure."""
+        return {device.commodity: device.channel for device in self._whole.devices}
+
     def make_ready(self, start: datetime) -> None:
         """Work out what the registers hold at the start: for a meter of long ago it takes seconds."""
         self._whole.bytes_at(start)

@@ -9,7 +9,7 @@ hours, but for another meter's.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,6 +20,7 @@ from typing import Any
 
 from gateway.errors import ConfigError
 from gateway.p1 import MBusReading, Reading
+from gateway.p1.obis import Form
 from gateway.p1.reading import PowerFailure
 from gateway.simulator.dialects import Dialect
 from gateway.simulator.faults.devices import Devices, another_number
@@ -62,6 +63,13 @@ class MeterEvents:
         passes = [wish.at for wish in schedule.wishes if wish.fault == "rollover" and wish.at is not None]
         self._rollover_at = min(passes, default=None)
         self._rollover: Rollover | None = None
+        # Of each fault, how often it has struck each phase by each of its strikes.
+        self._sums: dict[str, list[tuple[int, ...]]] = {}
+        self._highest = {
+            name: 10 ** line.row.pattern[0] - 1
+            for name, line in dialect.named.items()
+            if line.row.form is Form.COUNT
+        }
         # The peak as each quarter hour ends, of another meter: by when it began to count in a month.
         self._peaks: dict[datetime, list[tuple[int, datetime]]] = {}
 
@@ -134,14 +142,29 @@ class MeterEvents:
         told |= {name: count for name, count in counts.items() if name in told}
         since, _ = self._turns.meter_since(at)
         for fault, percent in _VOLTAGE_PERCENT.items():
-            for strike in self._begun(fault, at):
-                counter = f"{fault}s_{self._phase_of(strike, told)}"
-                if strike.at >= since and counter in told:
-                    told[counter] += 1
+            for phase, count in self._struck_since(fault, since, at, told).items():
+                if f"{fault}s_{phase}" in told:
+                    told[f"{fault}s_{phase}"] += count
             lasting = self._lasting(fault, at)
             if lasting is not None:
                 self._change_voltage(told, self._phase_of(lasting, told), percent)
+        for name, highest in self._highest.items():
+            if told.get(name, 0) > highest:  # a meter's counter has so many digits and no more
+                told[name] = highest
         return MappingProxyType(told)
+
+    def _struck_since(
+        self, fault: str, since: datetime, at: datetime, told: Mapping[str, int]
+    ) -> dict[str, int]:
+        """How often a fault struck each phase from `since` through `at`: a difference of two sums."""
+        strikes, sums = self._struck.get(fault, []), self._sums.setdefault(fault, [(0,) * len(_PHASES)])
+        for strike in strikes[len(sums) - 1 :]:
+            struck = _PHASES.index(self._phase_of(strike, told))
+            sums.append(tuple(n + (phase == struck) for phase, n in enumerate(sums[-1])))
+        first = bisect_left(strikes, since, key=lambda strike: strike.at)
+        last = max(bisect_right(strikes, at, key=lambda strike: strike.at), first)
+        counts = zip(sums[last], sums[first], strict=True)
+        return {phase: until - before for phase, (until, before) in zip(_PHASES, counts, strict=True)}
 
     def _registers(self, held: dict[str, int], at: datetime, undisturbed: Undisturbed) -> dict[str, int]:
         """What the registers hold that would hold so much undisturbed."""

@@ -15,7 +15,8 @@ from typing import Self
 from gateway.errors import ConfigError
 from gateway.simulator.household import LOCAL
 
-_MOST_A_DAY = 1000
+# More than that and two months of them take seconds to work out before the first telegram.
+_MOST_A_DAY = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +127,17 @@ def _time(name: str, text: str, start: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One fault that happens: when, for how long, and the chance that decides on the rest."""
+    """One fault that happens: when, for how long, and the seed of the chance that decides on the rest."""
 
     fault: str
     at: datetime
     lasts: timedelta
-    chance: Random = field(compare=False, repr=False)
+    seed: str = field(compare=False, repr=False)
+
+    @property
+    def chance(self) -> Random:
+        """From its beginning each time; made when it is needed, since there may be very many strikes."""
+        return Random(self.seed)
 
     @property
     def until(self) -> datetime:
@@ -154,12 +160,12 @@ class Schedule:
         due = next((wish for wish in self._to_come if wish.at is not None and wish.at <= at), None)
         if due is not None:
             self._to_come.remove(due)
-            return Strike(due.fault, at, due.lasts, self._chance(due.fault, int(at.timestamp())))
+            return Strike(due.fault, at, due.lasts, self._seed_of(due.fault, int(at.timestamp())))
         for wish in self.wishes:
             if wish.rate and _is_of(wish, "line"):
-                chance = self._chance(wish.fault, int(at.timestamp()))
-                if chance.random() < wish.rate:
-                    return Strike(wish.fault, at, wish.lasts, chance)
+                seed = self._seed_of(wish.fault, int(at.timestamp()))
+                if Random(f"{seed}/whether").random() < wish.rate:
+                    return Strike(wish.fault, at, wish.lasts, seed)
         return None
 
     def of_day(self, on: date) -> tuple[Strike, ...]:
@@ -172,18 +178,19 @@ class Schedule:
             if wish.at is not None:
                 if wish.at.astimezone(LOCAL).date() == on:
                     struck.append(
-                        Strike(wish.fault, wish.at, wish.lasts, self._chance(wish.fault, str(wish.at)))
+                        Strike(wish.fault, wish.at, wish.lasts, self._seed_of(wish.fault, str(wish.at)))
                     )
                 continue
-            chance = self._chance(wish.fault, str(on))
+            chance = Random(self._seed_of(wish.fault, str(on)))
             rate = wish.rate or 0.0
             for number in range(int(rate) + (chance.random() < rate % 1)):
                 at = begins + timedelta(seconds=chance.randrange(82_800))  # the shortest day's length
-                struck.append(Strike(wish.fault, at, wish.lasts, self._chance(wish.fault, f"{on}/{number}")))
+                seed = self._seed_of(wish.fault, f"{on}/{number}")
+                struck.append(Strike(wish.fault, at, wish.lasts, seed))
         return tuple(sorted(struck, key=lambda strike: strike.at))
 
-    def _chance(self, fault: str, when: object) -> Random:
-        return Random(f"{self._seed}/{fault}/{when}")
+    def _seed_of(self, fault: str, when: object) -> str:
+        return f"{self._seed}/{fault}/{when}"
 
 
 def _is_of(wish: Wish, where: str) -> bool:
