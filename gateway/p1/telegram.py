@@ -50,6 +50,11 @@ def parse(frame: Frame) -> Telegram:
     return Telegram(header.rstrip("\r"), lines, tuple(part for part in between if part))
 
 
+def joined(written: str) -> str:
+    """The values of a line that was broken, in one."""
+    return "".join(written.split("\r\n")) if "\n" in written else written
+
+
 def code_in(broken: str) -> str:
     """The code that a broken line begins with; empty when there is none."""
     found = _CODE.match(broken)
