@@ -40,7 +40,10 @@ QUANTITIES: Mapping[Category, frozenset[str]] = {
 _CATEGORY_OF_COMMODITY: Mapping[str, Category] = {
     "gas": Category.GAS,
     "water": Category.WATER,
+    "warm_water": Category.WATER,
     "heat": Category.HEAT,
+    "inlet_heat": Category.HEAT,
+    "heat_volume": Category.HEAT,
 }
 
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 from gateway.errors import (
     ChecksumMismatch,
     ChecksumMissing,
+    ContentEncrypted,
     EncryptedTelegramDamaged,
     FrameReplayed,
     MalformedTelegram,
@@ -27,6 +28,7 @@ from gateway.meter import other_languages
 from gateway.meter.damage import likely_cause
 from gateway.meter.detection import BEGINNING, NOT_TEXT, TEXT_SHARE
 from gateway.meter.findings import (
+    CONTENT_ENCRYPTED,
     DAMAGE_REMEDIES,
     KEY_FAULTS,
     NONSENSE,
@@ -118,8 +120,8 @@ def _listen(sample: bytes, expected: Expected, received_at: datetime) -> _Heard:
     for frame in heard.frames:
         try:
             heard.readings.append(decoder.decode(frame, received_at))
-        except MalformedTelegram:
-            heard.faults[MalformedTelegram] += 1
+        except MalformedTelegram as fault:
+            heard.faults[type(fault)] += 1
     return heard
 
 
@@ -149,6 +151,8 @@ def _telegrams(heard: _Heard) -> Finding | None:
             "Telegrams begin, but none arrives whole.",
             "Listen for longer (--seconds 60). If it stays so, check the cable and the power supply.",
         )
+    if not heard.readings and heard.faults[ContentEncrypted]:
+        return CONTENT_ENCRYPTED
     if not heard.readings:
         return Finding(
             "telegrams",
@@ -208,6 +212,8 @@ def _encryption(heard: _Heard, expected: Expected) -> Finding | None:
 
 def _damage(sample: bytes, heard: _Heard) -> Finding | None:
     damaged = sum(heard.faults[fault] for fault in _DAMAGE)
+    if heard.faults[ContentEncrypted] and not heard.readings:
+        return None  # encrypted bytes may look like a telegram's end, which is no damage
     if not damaged:
         return Finding("damage", Grade.GOOD, "None of them is damaged.") if heard.frames else None
     cause = likely_cause(sample)

@@ -98,7 +98,9 @@ def _registers(
         if not written.numbers or (written.times and (told is None or not is_captured(told, now))):
             found.unknown.append(line)
             continue
-        number = written.numbers[0] + (f"*{unit}" if unit and values.unit_of(written.numbers[0]) is None else "")
+        number = written.numbers[0] + (
+            f"*{unit}" if unit and values.unit_of(written.numbers[0]) is None else ""
+        )
         commodity = _commodity(kind, number)
         if commodity is None:
             found.unknown.append(line)

@@ -109,7 +109,6 @@ class _Found:
     failures: tuple[PowerFailure, ...] = ()
     month_end: MonthEnd | None = None
 
-
     def take(self, quantity: str, number: int) -> bool:
         """False when there is a value already: the first counts."""
         if quantity in self.quantities:

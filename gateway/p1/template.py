@@ -24,7 +24,9 @@ from gateway.p1.obis import Form, Row
 from gateway.p1.reading import MBusReading, Reading
 from gateway.p1.times import LATEST_LEAD, MeterClock, clock_is_set, is_captured, set_time
 
-_NUMBER = re.compile(r"\((?P<sign>-?)(?P<digits>\d+(?:\.(?P<decimals>\d+))?)(?:\*(?P<unit>[^()*]+))?\)", re.ASCII)
+_NUMBER = re.compile(
+    r"\((?P<sign>-?)(?P<digits>\d+(?:\.(?P<decimals>\d+))?)(?:\*(?P<unit>[^()*]+))?\)", re.ASCII
+)
 _TIME = re.compile(r"\((?P<time>\d{12})(?P<flag>[SW])\)", re.ASCII)
 _ANY_TIME = re.compile(rf"\(({values.TIME.pattern})\)")
 _TIMED_NUMBER = re.compile(_TIME.pattern + _NUMBER.pattern, re.ASCII)

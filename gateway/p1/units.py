@@ -53,5 +53,3 @@ def bases(unit: str) -> dict[str, Fraction]:
 def scale_of(unit: str, base: str) -> Fraction | None:
     """How many base units one of a unit is; None when it measures something else."""
     return bases(unit).get(base)
-
-

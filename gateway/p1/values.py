@@ -143,17 +143,19 @@ def digits_of(value: str) -> int:
 @lru_cache(maxsize=64)
 def text_of(value: str) -> str:
     """An octet string's text; as sent when it is not hexadecimal digits of printable ASCII."""
+    if not value.strip():
+        return ""
     try:
         decoded = bytes.fromhex(value).decode("ascii")
     except ValueError:
-        return value if value.strip() else ""
+        return value
     return decoded.strip() if decoded.isprintable() and " " not in value else value
 
 
 def version_of(value: str) -> str:
     """A version: characters as they are, or as an octet string where these are digits again."""
-    text = text_of(value)
-    return text if len(text) > 1 and text.isdigit() else value.strip()
+    text = text_of(value) if len(value) >= _SHORTEST_OCTET_CODE else value.strip()
+    return text if not text or text.isdigit() else value
 
 
 def number_text_of(value: str) -> str:

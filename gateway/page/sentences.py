@@ -23,6 +23,7 @@ from gateway.errors import (
     ImplausibleReading,
     KeysExchanged,
     LedgerBroken,
+    ContentEncrypted,
     MalformedTelegram,
     MeterNumberMissing,
     MeterUnavailable,
@@ -89,6 +90,10 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ChecksumMissing: _DAMAGED,
     TelegramCut: _DAMAGED,
     TelegramTooLong: N_("What arrives on the line is no meter's telegram: check the serial settings."),
+    ContentEncrypted: N_(
+        "The telegrams arrive whole, but what is in them is encrypted in a way that is not supported. "
+        "Ask the grid operator to have the port send plain telegrams."
+    ),
     MalformedTelegram: N_("What arrives on the line cannot be read as a meter's telegram."),
 }
 

@@ -17,7 +17,7 @@ from gateway.history.kept.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
 from gateway.history.kept.trace import COLUMNS, Sample, block_size
 from gateway.history.recording.plausibility import Plausibility
 from gateway.history.recording.writer import Batch, Meter, TraceQuarter
-from gateway.p1 import Reading
+from gateway.p1 import MBusReading, Reading
 from gateway.p1.obis import MBUS_REGISTERS
 
 _QUARTER_S = 900
@@ -80,7 +80,7 @@ class Recorder:
         for device in reading.mbus:
             if device.number:
                 quantities = {MBUS_REGISTERS[device.commodity]: device.register}
-                rows += self._profile(device.number, device.commodity).feed(
+                rows += self._profile(self._series(device), device.commodity).feed(
                     device.captured_at, quantities, reading.simulated, device.number in new_epochs
                 )
         ended = self._take_sample(reading.meter_number, reading)
@@ -112,10 +112,23 @@ class Recorder:
     def _note_meters(self, reading: Reading) -> tuple[Meter, ...]:
         """All meters of the household, when this reading names one that is new; else none."""
         present = [Meter(reading.meter_number or "", "electricity")]
-        present += [Meter(device.number, device.commodity) for device in reading.mbus if device.number]
-        new = [meter for meter in present if meter not in self._meters]
-        self._meters += tuple(new)
-        return self._meters if new else ()
+        before = self._meters
+        self._meters += tuple(meter for meter in present if meter not in self._meters)
+        for device in reading.mbus:
+            if device.number:
+                meter = Meter(self._series(device), device.commodity)
+                self._meters += () if meter in self._meters else (meter,)
+        return self._meters if self._meters is not before else ()
+
+    def _series(self, device: MBusReading) -> str:
+        """The number under which a device's register is recorded.
+
+        A device may have two registers that measure different things: the second gets a number of its own.
+        """
+        first = next((meter for meter in self._meters if meter.number == device.number), None)
+        if first is None or first.commodity == device.commodity:
+            return device.number
+        return f"{device.number} {device.commodity}"
 
     def _profile(self, number: str, commodity: str) -> MeterProfile:
         if number not in self._profiles:
