@@ -5,6 +5,8 @@ It matters where the same code means something else, as the names of the tariffs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.p1.obis import four_parts
 from gateway.p1.telegram import Line
 
@@ -47,18 +49,28 @@ def country_of(header: str, lines: tuple[Line, ...]) -> str | None:
     if maker:
         return maker
     total = codes.get(_TOTAL, "").casefold()
+    if _VERSION in codes and total.endswith("*wh)"):
+        return "AT"
+    if _VERSION in codes and total and "0-0:42.0.0" in codes:
+        return "LU"
+    if _VERSION not in codes and _TIME in codes:
+        return _without_version(codes) if total else None
+    return "NL" if _is_dutch(codes) else None
+
+
+def _without_version(codes: Mapping[str, str]) -> str | None:
+    """The country of a meter with a clock and totals that states no version."""
+    if any(code not in codes for code in _REACTIVE):
+        return None
+    if "1-0:13.7.0" in codes and "1-0:14.7.0" in codes:
+        return "LT"
+    # Sweden's and Finland's state neither a number nor tariffs.
+    return "SE" if codes.keys().isdisjoint((_BY_TARIFF, "0-0:96.1.1")) else None
+
+
+def _is_dutch(codes: Mapping[str, str]) -> bool:
+    if _BY_TARIFF not in codes or not codes.keys().isdisjoint(_NOT_DUTCH):
+        return False
     if _VERSION in codes:
-        if total.endswith("*wh)"):
-            return "AT"
-        if total and "0-0:42.0.0" in codes:
-            return "LU"
-        is_dutch = codes[_VERSION] in _DUTCH_VERSIONS and _BY_TARIFF in codes
-    elif _TIME in codes:
-        has_reactive = total != "" and all(code in codes for code in _REACTIVE)
-        if has_reactive and "1-0:13.7.0" in codes and "1-0:14.7.0" in codes:
-            return "LT"
-        # Sweden's and Finland's state neither a number nor tariffs.
-        return "SE" if has_reactive and codes.keys().isdisjoint((_BY_TARIFF, "0-0:96.1.1")) else None
-    else:
-        is_dutch = _BY_TARIFF in codes and not codes.keys().isdisjoint(_WITHOUT_VERSION)
-    return "NL" if is_dutch and codes.keys().isdisjoint(_NOT_DUTCH) else None
+        return codes[_VERSION] in _DUTCH_VERSIONS
+    return not codes.keys().isdisjoint(_WITHOUT_VERSION)

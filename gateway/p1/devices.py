@@ -28,7 +28,7 @@ class DeviceLine(NamedTuple):
 
 @dataclass(slots=True)
 class ChannelRead:
-    """What the lines of a channel gave: readings, the codes of unreadable lines, and lines left as they came."""
+    """What a channel's lines gave: readings, codes of unreadable lines, and lines left as they came."""
 
     readings: list[MBusReading] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)

@@ -229,11 +229,11 @@ def _failure_log(found: _Found, row: Row, value: str) -> bool:
     if found.failures:
         return False
     found.failures = tuple(sorted(failures, key=lambda failure: failure.ended_at))
-    return len(failures) == _stated(first) or not any(rest)
+    return len(failures) == _stated(first)
 
 
 def _stated(count: str) -> int:
-    return values.digits_of(count or "0")
+    return values.count_of(count or "0", width=2)
 
 
 def _entries(count: str, rest: list[str], size: int) -> list[values.Written]:

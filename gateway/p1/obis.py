@@ -69,7 +69,7 @@ _UNITS: tuple[tuple[str, str, int], ...] = (
 _OWN_BASE = {unit: base for unit, base, _ in reversed(_UNITS)}
 
 SCALES: dict[tuple[str, str], int] = {(unit.casefold(), base): scale for unit, base, scale in _UNITS}
-"""From a unit of the table in small letters and a base unit to how many of the latter one of the former is."""
+"""From a unit of the table in small letters and a base unit to how many of that one of the unit is."""
 
 N, C, S, LIMIT = Form.NUMBER, Form.COUNT, Form.SIGNED_NUMBER, Form.THRESHOLD
 _PHASES = (("l1", 20), ("l2", 40), ("l3", 60))

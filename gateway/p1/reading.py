@@ -78,8 +78,9 @@ class Reading:
     """`quantities` maps names of the OBIS table to whole numbers in the unit of the name.
 
     `texts` maps names of that table to texts. `timed` is False where the meter has no clock or an
-    unset one: then `at` is the time of receipt. `unknown` holds lines as they came, in their order: of
-    unknown codes, each further one of a known code, and those of a device without a reading. `country` is that of the meter, where it shows.
+    unset one: then `at` is the time of receipt. `country` is that of the meter, where it shows.
+    `unknown` holds lines as they came, in their order: of unknown codes, each further one of a known
+    code, one with more in it than could be taken, and those of a device without a reading.
     """
 
     at: datetime

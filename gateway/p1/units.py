@@ -10,7 +10,8 @@ from functools import lru_cache
 
 _PREFIXES = {
     "m": Fraction(1, 1000), "c": Fraction(1, 100), "d": Fraction(1, 10), "h": Fraction(100),
-    "k": Fraction(1000), "K": Fraction(1000), "M": Fraction(10**6), "G": Fraction(10**9), "g": Fraction(10**9),
+    "k": Fraction(1000), "K": Fraction(1000), "M": Fraction(10**6),
+    "G": Fraction(10**9), "g": Fraction(10**9),
 }  # fmt: skip
 _THOUSANDS = frozenset("mkKMGg")
 _TENS = frozenset("mcdhkK")

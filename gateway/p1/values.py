@@ -17,7 +17,7 @@ _WORDS = {"OFF": 0, "ON": 1}
 _WORD_AND_DIGITS = re.compile(r"[A-Za-z]* ?([0-9]+)")
 _NO_LIMIT = re.compile(r"0*(9{2,}\.9+|9{3,}(\.[09]*)?)")
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:([.,])([0-9]*))?[ ]*\*?[ ]*([^0-9(*].*)?")
-# Times are never numbers, though some are digits only. The second form is that of DSMR 2.2 as first published.
+# Times are never numbers, though some are digits only. The second form is that of the first DSMR 2.2.
 TIME = re.compile(r"[0-9]{12}[SWsw]?|[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 # How many digits more than its form has a number may have: meters with a wider register than the standard's
 # exist, and with a unit behind it a number cannot be anything else.

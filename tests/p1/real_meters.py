@@ -1,4 +1,4 @@
-"""Telegrams as public reports of real meters show them: small ones, each of one kind. Numbers are invented."""
+"""Telegrams as public reports of real meters show them, in small. Numbers are invented."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.errors import MalformedTelegram
 from gateway.p1 import Decoder, Frame, Reading, decode, telegram
 from gateway.p1.obis import BY_CODE, Form, find
 from gateway.p1.reading import as_json
@@ -97,7 +98,7 @@ def test_every_line_of_a_telegram_is_found_again(written: list[str]) -> None:
     frame = sent(written)
     try:
         parsed = telegram.parse(frame)
-    except telegram.MalformedTelegram:
+    except MalformedTelegram:
         return  # said so
     reading = decode(frame, NOW)
     assert unaccounted(parsed.lines, reading) == []
