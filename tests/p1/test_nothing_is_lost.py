@@ -66,6 +66,8 @@ def unaccounted(lines: tuple[Line, ...], reading: Reading) -> list[Line]:
     for line in lines:
         code, written = line
         row, channel = find(code)
+        if not written.strip("()"):
+            continue
         if unknown[line]:
             unknown[line] -= 1
         elif unreadable[code]:
