@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Form(Enum):
@@ -240,6 +241,7 @@ BY_CODE: dict[str, tuple[Row, int]] = _by_code()
 """From a code to its row and its M-Bus channel (0: the electricity meter itself; 5 to 8: a medium)."""
 
 
+@lru_cache(maxsize=512)
 def four_parts(code: str) -> str:
     """A code without its sixth part (".255", "*255") and with a point in the place of a second colon."""
     medium, _, rest = code.partition(":")

@@ -13,7 +13,6 @@ import re
 import struct
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fractions import Fraction
 from types import MappingProxyType
 from typing import Self
 
@@ -246,8 +245,10 @@ def _factor(number: re.Match[str], due: Row) -> int:
     decimals = len(number["decimals"] or "")
     whole = len(number["digits"]) - decimals - (1 if decimals else 0)
     scale = values.scale_of(whole, decimals or None, number["unit"], due)
-    factor = (scale or 0) / Fraction(10**decimals)
-    return factor.numerator if factor.denominator == 1 else 0
+    if scale is None:
+        return 0
+    factor, rest = divmod(scale.numerator, scale.denominator * 10**decimals)
+    return 0 if rest else factor
 
 
 def _may_change(code: str, row: Row, written: str, plain: Reading, clock: MeterClock) -> bool:

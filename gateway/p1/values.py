@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.p1 import units
 from gateway.p1.obis import SCALES, Form, Row
@@ -22,26 +22,40 @@ TIME = re.compile(r"[0-9]{12}[SWsw]?|[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2
 # How many digits more than its form has a number may have: meters with a wider register than the standard's
 # exist, and with a unit behind it a number cannot be anything else.
 _SPARE, _SPARE_WITH_UNIT = 2, 5
+_DIGITS_OF_TIME = 12
 
 
-def scale_of(digits: int, decimals: int | None, unit: str | None, due: Row) -> Fraction | None:
-    """How many base units of `due` one of a number is; None when it is no number of that row.
+class Scale(NamedTuple):
+    """Base units in one of a unit, as a fraction; `longer`: by so many digits numbers in it are longer."""
+
+    numerator: int
+    denominator: int
+    longer: int
+
+
+@lru_cache(maxsize=256)
+def _scale(unit: str, usual_unit: str, base: str) -> Scale | None:
+    scale, usual = units.scale_of(unit, base), units.scale_of(usual_unit, base)
+    if scale is None or usual is None:
+        return None
+    return Scale(scale.numerator, scale.denominator, len(str(int(usual / scale))) - 1)
+
+
+def scale_of(digits: int, decimals: int | None, unit: str | None, due: Row) -> Scale | None:
+    """The scale of a number; None when it is no number of that row.
 
     The number has so many digits before its point, and so many behind it (None: it has no point).
     Without a unit, it must be written as its form is: else it may be a time, or of another unit.
     """
     whole, most_decimals = due.pattern
-    if unit is None:
-        allowed = digits <= whole + _SPARE and (decimals or 0) <= most_decimals + _SPARE
-        if due.unit and most_decimals and decimals is None:
-            return None
-        return units.scale_of(due.unit, due.base) if allowed else None
-    scale = units.scale_of(unit, due.base)
-    usual = units.scale_of(due.unit, due.base)
-    if scale is None or usual is None:
+    scale = _scale(due.unit if unit is None else unit, due.unit, due.base)
+    if scale is None:
         return None
-    smaller = len(str(int(usual / scale))) - 1
-    return scale if digits <= whole + _SPARE_WITH_UNIT + smaller else None
+    if unit is not None:
+        return scale if digits <= whole + _SPARE_WITH_UNIT + scale.longer else None
+    if due.unit and most_decimals and decimals is None:
+        return None
+    return scale if digits <= whole + _SPARE and (decimals or 0) <= most_decimals + _SPARE else None
 
 
 def number_of(value: str, due: Row) -> int:
@@ -50,7 +64,7 @@ def number_of(value: str, due: Row) -> int:
     What is finer than a base unit is cut off.
     """
     found = _NUMBER.fullmatch(value.strip())
-    if found is None or TIME.fullmatch(value):
+    if found is None or (len(found[2]) == _DIGITS_OF_TIME and TIME.fullmatch(value)):
         raise ValueError(value)
     sign, whole, point, decimals, unit = found.groups()
     if sign and due.form not in _SIGNED:
