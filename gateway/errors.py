@@ -138,6 +138,16 @@ class MalformedTelegram(TelegramError):
         super().__init__(f"the telegram cannot be read: {reason}")
 
 
+class ContentEncrypted(MalformedTelegram):
+    """Header and checksum are right and plain; what is between them is not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it arrived whole, but what is in it is encrypted in a way that is not supported: "
+            "ask the grid operator to have the port send plain telegrams"
+        )
+
+
 class EncryptedWithoutKey(TelegramError):
     def __init__(self) -> None:
         super().__init__(

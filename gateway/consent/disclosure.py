@@ -55,7 +55,10 @@ _UNEVEN_S = 0.5
 _CATEGORY_OF_COMMODITY: Mapping[str, Category] = {
     "gas": Category.GAS,
     "water": Category.WATER,
+    "warm_water": Category.WATER,
     "heat": Category.HEAT,
+    "inlet_heat": Category.HEAT,
+    "heat_volume": Category.HEAT,
 }
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from gateway.errors import (
+    ContentEncrypted,
     FrameReplayed,
     MalformedTelegram,
     TelegramError,
@@ -21,6 +22,7 @@ from gateway.meter import other_languages
 from gateway.meter.damage import likely_cause
 from gateway.meter.detection import BEGINNING, NOT_TEXT, TEXT_SHARE
 from gateway.meter.findings import (
+    CONTENT_ENCRYPTED,
     DAMAGE,
     KEY_FAULTS,
     NO_NUMBER,
@@ -129,6 +131,8 @@ def _listen(sample: bytes, expected: Expected, received_at: datetime) -> _Heard:
     for frame in heard.frames:
         try:
             heard.readings.append(decoder.decode(frame, received_at))
+        except ContentEncrypted:
+            heard.faults[ContentEncrypted] += 1
         except MalformedTelegram:
             heard.unread += 1
             heard.checked += _is_checked(frame, sample)
@@ -162,6 +166,8 @@ def _telegrams(heard: _Heard, kind: SourceKind) -> Finding | None:
         return None  # told by the finding about encryption
     if not heard.frames:
         return NONE_WHOLE[kind]
+    if not heard.readings and heard.faults[ContentEncrypted]:
+        return CONTENT_ENCRYPTED
     if not heard.readings:
         return unreadable(checked=heard.checked > 0)
     latest = heard.readings[-1]
@@ -211,6 +217,8 @@ def _encryption(heard: _Heard, expected: Expected) -> Finding | None:
 
 def _damage(sample: bytes, heard: _Heard, kind: SourceKind) -> Finding | None:
     damaged = heard.damaged
+    if heard.faults[ContentEncrypted] and not heard.readings:
+        return None  # encrypted bytes may look like a telegram's end, which is no damage
     if not damaged:
         return Finding("damage", Grade.GOOD, "None of them is damaged.") if heard.frames else None
     cause = likely_cause(sample)

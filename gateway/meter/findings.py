@@ -111,6 +111,14 @@ NONE_WHOLE = {
 }
 
 
+CONTENT_ENCRYPTED = Finding(
+    "telegrams",
+    Grade.WRONG,
+    "Telegrams arrive whole, but what is in them is encrypted in a way that is not supported.",
+    "Ask the grid operator whether the port can send plain telegrams. Cable and speed are right.",
+)
+
+
 def other_language(language: str) -> Finding:
     return Finding(
         "telegrams",

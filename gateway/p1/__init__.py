@@ -2,7 +2,8 @@
 
 framer, checksum, cipher   bytes to frames: one telegram each, its checksum or tag verified
 telegram                   a frame's lines: codes and their bracketed values
-meaning, values, times     lines to a reading, by the table in obis; country: whose meter it is
+meaning, devices           lines to a reading, by the table in obis; country: whose meter it is
+values, units, times       what stands in one pair of brackets
 template                   the short way, for telegrams that keep their shape
 """
 

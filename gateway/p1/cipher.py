@@ -41,14 +41,14 @@ _METERS_REMEMBERED = 8
 _LUXEMBOURG = "00112233445566778899AABBCCDDEEFF"  # the same for every meter there
 
 # 0xDB, the title behind its own length, the length of the rest, the security control. The rest is
-# at least one byte of ciphertext and less than 8 KiB.
-_LENGTH = rb"(?:([\x12-\x7f])|\x81([\x12-\xff])|\x82(\x00[\x12-\xff]|[\x01-\x1f].))"
+# at least one byte of ciphertext and less than 16 KiB.
+_LENGTH = rb"(?:([\x12-\x7f])|\x81([\x12-\xff])|\x82(\x00[\x12-\xff]|[\x01-\x3f].))"
 HEADER = re.compile(rb"\xdb\x08.{8}" + _LENGTH + rb"[\x10-\x3f]", re.DOTALL)
 # One that hardly stands in encrypted bytes by chance: a title begins with its maker's three letters.
 CERTAIN_HEADER = re.compile(rb"\xdb\x08[A-Z]{3}.{5}" + _LENGTH + rb"\x30", re.DOTALL)
 # The first bytes of a header, where what has arrived ends.
 HALF_HEADER = re.compile(
-    rb"\xdb(?:\x08(?:.{0,8}|.{8}(?:" + _LENGTH + rb"|\x81|\x82[\x00-\x1f]?)))?\Z", re.DOTALL
+    rb"\xdb(?:\x08(?:.{0,8}|.{8}(?:" + _LENGTH + rb"|\x81|\x82[\x00-\x3f]?)))?\Z", re.DOTALL
 )
 TITLE_END = 10
 LONGEST_HEADER = 14

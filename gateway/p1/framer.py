@@ -27,7 +27,8 @@ from gateway.p1 import cipher
 from gateway.p1.checksum import START, checksum, fault, needs_checksum, split
 from gateway.p1.cipher import CERTAIN_HEADER, HALF_HEADER, HEADER, Decryptor, EncryptedFrame
 
-MAX_FRAME = 8 * 1024
+# Luxembourg's telegrams have five messages of up to 2,048 characters each.
+MAX_FRAME = 16 * 1024
 _SLICE = 1024
 
 # A beginning, or the first bytes of one at the end of what has arrived.

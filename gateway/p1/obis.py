@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Form(Enum):
-    """How the value in the brackets is written."""
+    """How the value in the brackets is written. Meters also print times and numbers the other way round."""
 
     NUMBER = "digits with an optional decimal point and unit, as 000123.456*kWh"
     SIGNED_NUMBER = "a NUMBER that may be negative, as -00.123*kW"
@@ -28,6 +29,7 @@ class Form(Enum):
     PLAIN = "characters as they are, as 50"
     TIME = "YYMMDDhhmmssX: local time, X = S in summer time, W in winter time"
     TIMED_NUMBER = "a TIME and a NUMBER, as (261123191000W)(01234.567*m3)"
+    LOAD_PROFILE = "a TIMED_NUMBER in many lines, one for each hour"
     HOURLY = "(YYMMDDhhmmss)(status)(minutes)(count)(code)(unit), and (value) in a line of its own"
     DEMAND_HISTORY = "(count)(code)(code), then for each month its end, the peak's time and the peak"
     FAILURE_LOG = "(count)(code), then for each failure its end and its length, as (0000000240*s)"
@@ -55,8 +57,8 @@ class Row:
         return named if named in _OWN_BASE.values() else _OWN_BASE.get(self.unit, "")
 
 
-# The meter's units: the base unit inside, and how many of it one of them is. A number without a
-# unit is in its row's.
+# The units of the table: the base unit inside, and how many of it one of them is. What else a meter
+# may print is in `units`.
 _UNITS: tuple[tuple[str, str, int], ...] = (
     ("kWh", "wh", 1000), ("Wh", "wh", 1), ("kvarh", "varh", 1000), ("varh", "varh", 1),
     ("kW", "w", 1000), ("W", "w", 1), ("kvar", "var", 1000), ("var", "var", 1),
@@ -67,9 +69,8 @@ _UNITS: tuple[tuple[str, str, int], ...] = (
 
 _OWN_BASE = {unit: base for unit, base, _ in reversed(_UNITS)}
 
-# Meters write kVArh, kVarh and kvarh: case means nothing.
 SCALES: dict[tuple[str, str], int] = {(unit.casefold(), base): scale for unit, base, scale in _UNITS}
-"""From a unit in small letters and a base unit to how many of the latter one of the former is."""
+"""From a unit of the table in small letters and a base unit to how many of that one of the unit is."""
 
 N, C, S, LIMIT = Form.NUMBER, Form.COUNT, Form.SIGNED_NUMBER, Form.THRESHOLD
 _PHASES = (("l1", 20), ("l2", 40), ("l3", 60))
@@ -169,26 +170,46 @@ TABLE: tuple[Row, ...] = (
     Row("0-n:96.1.2", "device_ean", Form.TEXT),
     Row("0-n:24.4.0", "valve_state", Form.CODE, (1, 0)),
     Row("0-n:24.2.1", "device_register", Form.TIMED_NUMBER, (5, 3), "m3"),
+    Row("0-n:24.2.2", "device_register", Form.TIMED_NUMBER, (5, 3), "m3"),
     Row("0-n:24.2.3", "device_register", Form.TIMED_NUMBER, (5, 3), "m3"),
     Row("0-n:24.3.0", "device_register", Form.HOURLY, (5, 3), "m3"),
+    # devices of DSMR 2.2 as first published: the medium stands in the place of a channel
+    *(Row(f"{medium}-0:0.0.0", "device_number", Form.TEXT) for medium in (5, 6, 7, 8)),
+    *(Row(f"{medium}-0:1.0.0", "device_register", Form.LOAD_PROFILE, (5, 3)) for medium in (5, 6, 8)),
+    Row("7-0:23.1.0", "device_register", Form.LOAD_PROFILE, (5, 3)),
 )
 
 MBUS_CHANNELS = (1, 2, 3, 4)
 
-# M-Bus device types (EN 13757-3) by what they measure, and the register's name and base unit.
-MBUS_TYPES: dict[int, str] = {
-    2: "submeter", 3: "gas", 4: "heat", 6: "water", 7: "water", 10: "cooling", 11: "cooling",
-    12: "heat", 13: "heat", 21: "water", 22: "water",
-}  # fmt: skip
 MBUS_REGISTERS: dict[str, str] = {
     "gas": "gas_litre",
     "water": "water_litre",
+    "warm_water": "warm_water_litre",
     "heat": "heat_kj",
+    "inlet_heat": "inlet_heat_kj",
+    "heat_volume": "heat_volume_litre",
     "cooling": "cooling_kj",
+    "cooling_volume": "cooling_volume_litre",
     "submeter": "submeter_wh",
 }
-MBUS_UNITS: dict[str, str] = {"gas": "m3", "water": "m3", "heat": "GJ", "cooling": "GJ", "submeter": "kWh"}
-"""The unit that is meant where a device's register is sent without one."""
+"""From what an M-Bus device measures to its register's name and base unit."""
+
+_MBUS_UNITS = {"litre": "m3", "kj": "GJ", "wh": "kWh"}
+MBUS_ROWS: dict[str, Row] = {
+    commodity: Row("0-n:24.2.1", quantity, N, (5, 3), _MBUS_UNITS[quantity.rpartition("_")[2]])
+    for commodity, quantity in MBUS_REGISTERS.items()
+}
+"""How the register of a commodity is written; its unit is meant where none is sent."""
+
+# M-Bus device types (EN 13757-3): what they measure. Where it may be more than one thing, the register's
+# unit decides; the first is meant where none is sent. A heat meter's volume is that of its hot water.
+MBUS_TYPES: dict[int, tuple[str, ...]] = {
+    2: ("submeter",), 3: ("gas",), 4: ("heat", "heat_volume"), 6: ("warm_water",), 7: ("water",),
+    10: ("cooling", "cooling_volume"), 11: ("cooling", "cooling_volume"), 12: ("inlet_heat", "heat_volume"),
+    13: ("heat", "heat_volume"), 21: ("warm_water",), 22: ("water",),
+}  # fmt: skip
+MEDIUM_TYPES: dict[int, int] = {5: 4, 6: 10, 7: 3, 8: 7}
+"""The device type that a medium in the place of a channel stands for."""
 
 # Hungary sends 98.1.0 as the registers at the month's end: a time, then these.
 MONTH_END_CODES: tuple[str, ...] = (
@@ -201,28 +222,35 @@ MONTH_END_DEMANDS = 6
 def _by_code() -> dict[str, tuple[Row, int]]:
     found: dict[str, tuple[Row, int]] = {}
     for row in TABLE:
-        if "-n:" in row.code:
+        medium, _, rest = row.code.partition(":")
+        if medium == "0-n":
             found |= {row.code.replace("n", str(n), 1): (row, n) for n in MBUS_CHANNELS}
+        elif row.quantity in ("device_number", "device_register"):
+            found[row.code] = (row, int(medium[0]))
         else:
             found[row.code] = (row, 0)
+    # Switzerland's meters send 1-1 for 1-0. Where the table has both, they differ.
+    for row in TABLE:
+        medium, _, rest = row.code.partition(":")
+        if medium == "1-0":
+            found.setdefault(f"1-1:{rest}", (row, 0))
     return found
 
 
 BY_CODE: dict[str, tuple[Row, int]] = _by_code()
-"""From a code as sent to its row and its M-Bus channel (0: the electricity meter itself)."""
+"""From a code to its row and its M-Bus channel (0: the electricity meter itself; 5 to 8: a medium)."""
+
+
+@lru_cache(maxsize=512)
+def four_parts(code: str) -> str:
+    """A code without its sixth part (".255", "*255") and with a point in the place of a second colon."""
+    medium, _, rest = code.partition(":")
+    return f"{medium}:{rest.replace(':', '.').removesuffix('.255').removesuffix('*255')}"
 
 
 def find(code: str) -> tuple[Row | None, int]:
-    """The row of a code; None when unknown.
-
-    It may carry its sixth part (".255", "*255"), and a colon in the place of a point.
-    """
-    found = BY_CODE.get(code)
-    if found is None:
-        medium, _, rest = code.partition(":")
-        plain = rest.replace(":", ".").removesuffix(".255").removesuffix("*255")
-        found = BY_CODE.get(f"{medium}:{plain}")
-    return found or (None, 0)
+    """The row of a code and its M-Bus channel; None when unknown. It may have six parts."""
+    return BY_CODE.get(code) or BY_CODE.get(four_parts(code)) or (None, 0)
 
 
 BY_QUANTITY: dict[str, Row] = {row.quantity: row for row in reversed(TABLE)}
@@ -232,5 +260,8 @@ COUNTED_QUANTITIES: frozenset[str] = frozenset(
     row.quantity
     for row in TABLE
     if "-n:" not in row.code and row.form in (N, C, S, LIMIT, Form.CODE, Form.TIMED_NUMBER)
-) | {"limiter_ma", "limiter_va", "fuse_threshold_export_ma"}
+) | {
+    "limiter_ma", "limiter_va", "fuse_threshold_export_ma",
+    *(f"fuse_threshold_{phase}_export_ma" for phase, _ in _PHASES),
+}  # fmt: skip
 """Every quantity of the electricity meter that is a whole number in a reading."""

@@ -27,8 +27,10 @@ class Phase:
 class MBusReading:
     """The last register of an M-Bus device, with the time that device read it.
 
-    `commodity` is one of obis.MBUS_REGISTERS; `register` is in litre, kJ for heat and cooling, or
-    Wh for an electricity submeter. `valve_state` is 1 where the valve or switch is open.
+    `commodity` is one of obis.MBUS_REGISTERS; `register` is in the unit of that name: litre, kJ, or
+    Wh for an electricity submeter. `valve_state` is 1 where the valve or switch is open. Without `timed`,
+    the device did not say when: `captured_at` is the telegram's time. `history`: earlier registers with
+    their times, oldest first, where the meter repeats them. A device with two registers is two readings.
     """
 
     channel: int
@@ -38,6 +40,8 @@ class MBusReading:
     register: int
     valve_state: int | None = None
     ean: str | None = None
+    timed: bool = True
+    history: tuple[tuple[datetime, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Reading:
 
     `texts` maps names of that table to texts. `timed` is False where the meter has no clock or an
     unset one: then `at` is the time of receipt. `country` is that of the meter, where it shows.
+    `unknown` holds lines as they came, in their order: of unknown codes, each further one of a known
+    code, one with more in it than could be taken, and those of a device without a reading.
     """
 
     at: datetime
@@ -160,13 +166,18 @@ def as_json(reading: Reading) -> dict[str, Any]:
         **reading.quantities,
         **{name: value for name, value in optional.items() if value},
         "mbus": [_device_as_json(device) for device in reading.mbus],
-        "unknown": dict(reading.unknown),
+        "unknown": [list(line) for line in reading.unknown],
         "unreadable": list(reading.unreadable),
     }
 
 
 def _device_as_json(device: MBusReading) -> dict[str, Any]:
-    optional = {"valve_state": device.valve_state, "ean": device.ean}
+    optional: dict[str, Any] = {
+        "valve_state": device.valve_state,
+        "ean": device.ean,
+        "timed": None if device.timed else False,
+        "history": [[_time(at), register] for at, register in device.history] or None,
+    }
     return {
         "channel": device.channel,
         "commodity": device.commodity,

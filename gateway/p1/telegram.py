@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gateway.errors import MalformedTelegram
+from gateway.errors import ContentEncrypted, MalformedTelegram
 from gateway.p1.checksum import checksum
 from gateway.p1.framer import Frame
 
@@ -17,6 +17,8 @@ from gateway.p1.framer import Frame
 _VALUE = r"\((?:\([^()]*+\)|[^()]*+)\)"
 LINE = re.compile(rf"^[ \t\x00\xff]*+(\d+-\d+:[\d.:*]+)({_VALUE}(?:\s*+{_VALUE})*+)", re.MULTILINE)
 _BRACKETS_MORE = re.compile(r"([()])\1")
+_PRINTABLE = re.compile(r"[ -~\r\n]")
+_SHORTEST_BINARY = 64
 _CODE = re.compile(r"\d+-\d+:[\d.]+")
 
 
@@ -40,14 +42,26 @@ def parse(frame: Frame) -> Telegram:
     """Return the lines of a frame, in the meter's order.
 
     Text is taken as Latin-1: some meters send bytes above 0x7F in messages.
-    Raises MalformedTelegram when no line can be read.
+    Raises MalformedTelegram when no line can be read, ContentEncrypted where that is why.
     """
     header, _, text = frame.body.decode("latin-1")[1:-1].partition("\n")
     lines = tuple((code, _BRACKETS_MORE.sub(r"\1", values)) for code, values in LINE.findall(text))
+    if not lines and _is_binary(text):
+        raise ContentEncrypted
     if not lines:
         raise MalformedTelegram("it has no line with an OBIS code")
     between = (part.strip("\r\x00\xff \t") for part in LINE.sub("", text).split("\n"))
     return Telegram(header.rstrip("\r"), lines, tuple(part for part in between if part))
+
+
+def _is_binary(text: str) -> bool:
+    """Whether the bytes between header and end are no text: of encrypted ones a third would be."""
+    return 2 * len(_PRINTABLE.findall(text)) < len(text) >= _SHORTEST_BINARY
+
+
+def joined(written: str) -> str:
+    """The values of a line that was broken, in one."""
+    return "".join(written.split("\r\n")) if "\n" in written else written
 
 
 def code_in(broken: str) -> str:

@@ -16,16 +16,18 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Self
 
-from gateway.p1 import obis, telegram
+from gateway.p1 import obis, telegram, values
 from gateway.p1.framer import Frame
 from gateway.p1.meaning import HOME, decode
 from gateway.p1.obis import Form, Row
 from gateway.p1.reading import MBusReading, Reading
-from gateway.p1.times import LATEST_LEAD, MeterClock, clock_is_set, is_captured
+from gateway.p1.times import LATEST_LEAD, MeterClock, clock_is_set, is_captured, set_time
 
-_NUMBER = re.compile(r"\((?P<sign>-?)(?P<digits>\d+(?:\.(?P<decimals>\d+))?)(?:\*(?P<unit>\w+))?\)", re.ASCII)
+_NUMBER = re.compile(
+    r"\((?P<sign>-?)(?P<digits>\d+(?:\.(?P<decimals>\d+))?)(?:\*(?P<unit>[^()*]+))?\)", re.ASCII
+)
 _TIME = re.compile(r"\((?P<time>\d{12})(?P<flag>[SW])\)", re.ASCII)
-_ANY_TIME = re.compile(r"\((\d{12}[SW]?)\)", re.ASCII)
+_ANY_TIME = re.compile(rf"\(({values.TIME.pattern})\)")
 _TIMED_NUMBER = re.compile(_TIME.pattern + _NUMBER.pattern, re.ASCII)
 _REMEMBERED = 1024
 _SECONDS = {b"%02d" % second: timedelta(seconds=second) for second in range(60)}
@@ -150,11 +152,13 @@ class Template:
     def learn(cls, frame: Frame, plain: Reading, clock: MeterClock = HOME) -> Self | None:
         """A template for telegrams like this one; None when something in it is out of the ordinary."""
         text = frame.body.decode("latin-1")
+        if any(not device.timed for device in plain.mbus):
+            return None  # its time is the telegram's
         fields: list[_Field] = []
         seen: set[tuple[str, int]] = set()
         for line in telegram.LINE.finditer(text):
             row, channel = obis.find(line[1])
-            if row is None or line[2] == "()":
+            if row is None or not line[2].strip("()"):
                 continue
             if (row.quantity, channel) in seen:
                 return None
@@ -162,7 +166,7 @@ class Template:
             found = _fields(row, channel, text, line.start(2), plain)
             if not found and (row.form is Form.TIME and plain.timed):
                 return None  # a time without its flag
-            if not found and channel and _may_change(row, channel, text[line.start(2) :], plain, clock):
+            if not found and channel and _may_change(line[1], row, line[2], plain, clock):
                 return None
             fields += found
         return cls(frame, plain, clock, fields)
@@ -212,7 +216,7 @@ def _fields(row: Row, channel: int, text: str, start: int, plain: Reading) -> li
     found = _NUMBER.match(text, start)
     if found is None or row.form not in _CHANGING or row.quantity not in plain.quantities:
         return []
-    factor = _factor(found, row.unit, row.base)
+    factor = _factor(found, row)
     numbers = _numbers(found, -factor if found["sign"] else factor)
     return [_Field(found.span("digits"), row.quantity, numbers)] if numbers is not None else []
 
@@ -222,8 +226,7 @@ def _fields_of(device: MBusReading, text: str, start: int) -> list[_Field]:
     found = _TIMED_NUMBER.match(text, start)
     if found is None or found["sign"]:
         return []
-    base = obis.MBUS_REGISTERS[device.commodity].rpartition("_")[2]
-    numbers = _numbers(found, _factor(found, obis.MBUS_UNITS[device.commodity], base))
+    numbers = _numbers(found, _factor(found, obis.MBUS_ROWS[device.commodity]))
     if numbers is None:
         return []
     time = _Field(found.span("time"), device, flag=found["flag"])
@@ -237,28 +240,30 @@ def _numbers(number: re.Match[str], factor: int) -> _Numbers | None:
     return _Numbers(whole, decimals, factor) if factor else None
 
 
-def _factor(number: re.Match[str], usual_unit: str, base: str) -> int:
+def _factor(number: re.Match[str], due: Row) -> int:
     """Base units in one of the number's last digit; 0 when that is not a whole number."""
-    scale = obis.SCALES.get(((number["unit"] or usual_unit).casefold(), base), 0)
-    factor, rest = divmod(scale, 10 ** len(number["decimals"] or ""))
+    decimals = len(number["decimals"] or "")
+    whole = len(number["digits"]) - decimals - (1 if decimals else 0)
+    scale = values.scale_of(whole, decimals or None, number["unit"], due)
+    if scale is None:
+        return 0
+    factor, rest = divmod(scale.numerator, scale.denominator * 10**decimals)
     return 0 if rest else factor
 
 
-def _may_change(row: Row, channel: int, value: str, plain: Reading, clock: MeterClock) -> bool:
+def _may_change(code: str, row: Row, written: str, plain: Reading, clock: MeterClock) -> bool:
     """Whether the same line of an M-Bus device may mean something else at another time.
 
     One whose time lies in the future has no reading yet. One that cannot be read has none either, and is
     no longer named, once the meter's clock was set back to before its time.
     """
-    found = _ANY_TIME.match(value)
-    if row.quantity != "device_register" or found is None:
+    if row.quantity != "device_register":
         return False
-    try:
-        captured_at = clock.utc(found[1])
-    except ValueError:
-        return False
-    unreadable = row.code.replace("n", str(channel), 1) in plain.unreadable
-    return clock_is_set(captured_at) and (unreadable or not is_captured(captured_at, plain.at))
+    for told in _ANY_TIME.findall(written):
+        captured_at = set_time(clock, told)
+        if captured_at and (code in plain.unreadable or not is_captured(captured_at, plain.at)):
+            return True
+    return False
 
 
 def _cutter(length: int, spans: list[tuple[int, int]]) -> struct.Struct:

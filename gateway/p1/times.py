@@ -6,6 +6,7 @@ a meter that keeps winter time all year stays right. Source: DSMR P1 5.0.2, sect
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -13,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 _MIDWINTER = datetime(2026, 1, 1)  # noqa: DTZ001 - asked of a zone, which wants it without
 _HOUR = timedelta(hours=1)
-# A clock outside these years was never set: meters start at 2000 or 1970, which reads as 2070 (and in
-# UTC as the end of 2069).
-_FIRST_YEAR, _LAST_YEAR = 2010, 2068
+_BETWEEN = re.compile("[- :]")  # DSMR 2.2 as first published: yy-MM-dd hh:mm:ss
+# A clock outside these years was never set: meters start at 2000 and count on from there, or at 1970, which
+# reads as 2070 (and in UTC as the end of 2069). The first P1 meters are of 2007.
+_FIRST_YEAR, _LAST_YEAR = 2005, 2068
 LATEST_LEAD = timedelta(hours=24)
 """How far ahead of the electricity meter's clock an M-Bus device's may be."""
 
@@ -45,9 +47,11 @@ class MeterClock:
         """A TST in UTC. Without a flag (DSMR 2 and 3) it is local time: the autumn hour that comes
         twice is taken for its first coming. Raises ValueError.
         """
+        if "-" in told:
+            told = _BETWEEN.sub("", told)
         if len(told) == 12:
             return _time(told, "").replace(tzinfo=self.zone).astimezone(UTC)
-        offset = self._written.get(told[12:])
+        offset = self._written.get(told[12:].upper())
         if offset is None:
             raise ValueError(told)
         return _time(told[:12], offset).astimezone(UTC)
@@ -77,3 +81,12 @@ def clock_is_set(at: datetime) -> bool:
 def is_captured(captured_at: datetime, now: datetime) -> bool:
     """False for the times that a device without a reading states."""
     return clock_is_set(captured_at) and captured_at <= now + LATEST_LEAD
+
+
+def set_time(clock: MeterClock, told: str) -> datetime | None:
+    """A time, or None where it is that of an unset clock or of bytes that were never written."""
+    try:
+        at = clock.utc(told)
+    except ValueError:
+        return None
+    return at if clock_is_set(at) else None

@@ -3,35 +3,121 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
+from gateway.p1 import units
 from gateway.p1.obis import SCALES, Form, Row
 
 _MOST_DIGITS = 15
 _POWERS_OF_TEN: tuple[int, ...] = tuple(10**n for n in range(_MOST_DIGITS + 1))
 _WORDS = {"OFF": 0, "ON": 1}
-_LAST_DIGITS = re.compile(r"[A-Za-z]+ ([0-9]+)")
+_WORD_AND_DIGITS = re.compile(r"[A-Za-z]* ?([0-9]+)")
 _NO_LIMIT = re.compile(r"0*(9{2,}\.9+|9{3,}(\.[09]*)?)")
+_NUMBER = re.compile(r"([+-]?)([0-9]*)(?:([.,])([0-9]*))?[ ]*\*?[ ]*([^0-9(*].*)?")
+# Times are never numbers, though some are digits only. The second form is that of the first DSMR 2.2.
+TIME = re.compile(r"[0-9]{12}[SWsw]?|[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+# How many digits more than its form has a number may have: meters with a wider register than the standard's
+# exist, and with a unit behind it a number cannot be anything else.
+_SPARE, _SPARE_WITH_UNIT = 2, 5
+_DIGITS_OF_TIME = 12
 
 
-def number_of(value: str, usual_unit: str, base: str) -> int:
-    """Digits with a unit to whole base units; the usual unit where there is none. Raises ValueError.
+class Scale(NamedTuple):
+    """Base units in one of a unit, as a fraction; `longer`: by so many digits numbers in it are longer."""
+
+    numerator: int
+    denominator: int
+    longer: int
+
+
+@lru_cache(maxsize=256)
+def _scale(unit: str, usual_unit: str, base: str) -> Scale | None:
+    scale, usual = units.scale_of(unit, base), units.scale_of(usual_unit, base)
+    if scale is None or usual is None:
+        return None
+    return Scale(scale.numerator, scale.denominator, len(str(int(usual / scale))) - 1)
+
+
+def scale_of(digits: int, decimals: int | None, unit: str | None, due: Row) -> Scale | None:
+    """The scale of a number; None when it is no number of that row.
+
+    The number has so many digits before its point, and so many behind it (None: it has no point).
+    Without a unit, it must be written as its form is: else it may be a time, or of another unit.
+    """
+    whole, most_decimals = due.pattern
+    scale = _scale(due.unit if unit is None else unit, due.unit, due.base)
+    if scale is None:
+        return None
+    if unit is not None:
+        return scale if digits <= whole + _SPARE_WITH_UNIT + scale.longer else None
+    if due.unit and most_decimals and decimals is None:
+        return None
+    return scale if digits <= whole + _SPARE and (decimals or 0) <= most_decimals + _SPARE else None
+
+
+def number_of(value: str, due: Row) -> int:
+    """Digits, with a unit or as the row's form has them, to whole base units. Raises ValueError.
 
     What is finer than a base unit is cut off.
     """
-    number, _, unit = value.partition("*")
-    scale = SCALES.get(((unit or usual_unit).casefold(), base))
+    found = _NUMBER.fullmatch(value.strip())
+    if found is None or (len(found[2]) == _DIGITS_OF_TIME and TIME.fullmatch(value)):
+        raise ValueError(value)
+    sign, whole, point, decimals, unit = found.groups()
+    if sign and due.form not in _SIGNED:
+        raise ValueError(value)
+    scale = scale_of(len(whole), len(decimals) if point else None, unit, due)
     if scale is None:
-        raise ValueError(unit)
-    whole, _, decimals = number.partition(".")
-    return digits_of(whole + decimals) * scale // _POWERS_OF_TEN[len(decimals)]
+        raise ValueError(value)
+    number = digits_of(whole + (decimals or "")) * scale.numerator
+    number //= _POWERS_OF_TEN[len(decimals or "")] * scale.denominator
+    return -number if sign == "-" else number
 
 
-def signed_number_of(value: str, usual_unit: str, base: str) -> int:
-    """A number that may have a minus sign, or a plus sign."""
-    if value.startswith("-"):
-        return -number_of(value[1:], usual_unit, base)
-    return number_of(value.removeprefix("+"), usual_unit, base)
+_SIGNED = (Form.SIGNED_NUMBER, Form.THRESHOLD)
+
+
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+
+
+def brackets(written: str) -> list[str]:
+    """What stands in each pair of brackets."""
+    return _BRACKETS.findall(written)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The times and the other values of some brackets, each in their order; empty ones are left out."""
+
+    times: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+def sorted_out(values: Iterable[str]) -> Written:
+    """Times and numbers, whichever was written first."""
+    said = [value for value in values if value.strip()]
+    return Written(
+        tuple(value for value in said if is_time(value)), tuple(value for value in said if not is_time(value))
+    )
+
+
+def split(value: str) -> Written:
+    """The same of what stands between the outermost brackets of a line."""
+    return sorted_out(brackets(f"({value})"))
+
+
+def unit_of(value: str) -> str | None:
+    """The unit that a number is printed with."""
+    found = _NUMBER.fullmatch(value.strip())
+    return found[5] if found else None
+
+
+def is_time(value: str) -> bool:
+    """Whether it is written as times are; it need not be one that exists."""
+    return TIME.fullmatch(value) is not None
 
 
 def is_no_limit(value: str) -> bool:
@@ -40,11 +126,24 @@ def is_no_limit(value: str) -> bool:
 
 
 def code_of(value: str) -> int:
-    """A choice: digits, or the words of meters that write "TARIFF 1" and "ON". Raises ValueError."""
-    if value in _WORDS:
-        return _WORDS[value]
-    worded = _LAST_DIGITS.fullmatch(value)
-    return digits_of(worded[1] if worded else value)
+    """A choice: digits, or the words of meters that write "TARIFF 1" and "ON", as they are or as an octet
+    string. Raises ValueError."""
+    text = text_of(value).strip() if len(value) >= _SHORTEST_OCTET_CODE else value
+    if text.upper() in _WORDS:
+        return _WORDS[text.upper()]
+    worded = _WORD_AND_DIGITS.fullmatch(text)
+    return count_of(worded[1] if worded else text, _LONGEST_CODE)
+
+
+_SHORTEST_OCTET_CODE, _LONGEST_CODE = 4, 5
+
+
+def count_of(value: str, width: int) -> int:
+    """What was counted, in so many digits. Raises ValueError."""
+    # A counter of 32 bits has ten.
+    if len(value) > width + _SPARE_WITH_UNIT:
+        raise ValueError(value)
+    return digits_of(value)
 
 
 def digits_of(value: str) -> int:
@@ -58,11 +157,19 @@ def digits_of(value: str) -> int:
 @lru_cache(maxsize=64)
 def text_of(value: str) -> str:
     """An octet string's text; as sent when it is not hexadecimal digits of printable ASCII."""
+    if not value.strip():
+        return ""
     try:
         decoded = bytes.fromhex(value).decode("ascii")
     except ValueError:
         return value
     return decoded.strip() if decoded.isprintable() and " " not in value else value
+
+
+def version_of(value: str) -> str:
+    """A version: characters as they are, or as an octet string where these are digits again."""
+    text = text_of(value) if len(value) >= _SHORTEST_OCTET_CODE else value.strip()
+    return text if not text or text.isdigit() else value
 
 
 def number_text_of(value: str) -> str:

@@ -19,6 +19,7 @@ from gateway.errors import (
     ClockBehindMeter,
     ClockFarAhead,
     ClockNotYetSet,
+    ContentEncrypted,
     DeviceKeyUnusable,
     EncryptedTelegramDamaged,
     EncryptedWithoutKey,
@@ -151,6 +152,10 @@ _SENTENCES: dict[type[GatewayError], str] = {
     ChecksumMissing: _DAMAGED,
     TelegramCut: _DAMAGED,
     TelegramTooLong: N_("What arrives on the line is no meter's telegram: check the serial settings."),
+    ContentEncrypted: N_(
+        "The telegrams arrive whole, but what is in them is encrypted in a way that is not supported. "
+        "Ask the grid operator to have the port send plain telegrams."
+    ),
     MalformedTelegram: N_("What arrives on the line cannot be read as a meter's telegram."),
 }
 

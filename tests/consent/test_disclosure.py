@@ -18,7 +18,10 @@ from gateway.history.kept.profile import ROW_QUANTITIES
 from gateway.p1 import MBusReading, Reading, obis
 from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading, utc
 
-DEVICES = {"gas": Category.GAS, "water": Category.WATER, "heat": Category.HEAT}
+DEVICES = {
+    "gas": Category.GAS, "water": Category.WATER, "warm_water": Category.WATER,
+    "heat": Category.HEAT, "inlet_heat": Category.HEAT, "heat_volume": Category.HEAT,
+}  # fmt: skip
 KEPT_TO_OURSELVES = {
     "version", "emucs_version", "time", "grid_type", "failures", "demand_history",
     # who and what is there
@@ -34,7 +37,7 @@ UNASKED = (
     "demand_reactive_", "demand_apparent_", "demand_export_", "power_combined_", "power_net_",
     "power_import_average_", "energy_combined_",
 )  # fmt: skip
-UNASKED_COMMODITIES = {"cooling", "submeter"}
+UNASKED_COMMODITIES = {"cooling", "cooling_volume", "submeter"}
 HOUR = timedelta(hours=1)
 POWER_LIVE = {Category.POWER: Granularity.LIVE}
 

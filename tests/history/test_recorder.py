@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.history import Meter, Period, Recorder, Row
 from gateway.history.recording.writer import Batch
-from gateway.p1 import Reading
+from gateway.p1 import MBusReading, Reading
 from tests.history.recording import MINUTE, rows_of, steady
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, ZONE, local, reading, utc
 
@@ -273,3 +274,18 @@ def test_usage_today_adds_up_over_a_meter_and_the_one_that_replaced_it() -> None
     ):
         recorder.record(at_home(local(at), wh, number=number))
     assert recorder.usage_today() == {"energy_import_t1_wh": 320}
+
+
+def test_two_registers_of_one_device_stand_in_its_rows_together() -> None:
+    """A heat meter states its energy and its volume under one number."""
+
+    def heat(at: datetime, kj: int, litre: int) -> tuple[MBusReading, ...]:
+        registers = (("heat", kj), ("heat_volume", litre))
+        return tuple(MBusReading(1, name, "H1", at, register) for name, register in registers)
+
+    steps = ((NOON - MINUTE, 1000), (NOON + MINUTE, 1001))
+    rows = rows_of([replace(at_home(at, wh), mbus=heat(at, wh, 2 * wh)) for at, wh in steps])
+    hourly = [row for row in rows if row.ends_at == NOON and row.period is Period.HOUR]
+    assert [(row.meter_number, row.commodity, dict(row.quantities)) for row in hourly][1:] == [
+        ("H1", "heat", {"heat_kj": 1001, "heat_volume_litre": 2002}),
+    ]

@@ -14,6 +14,7 @@ from gateway.meter.diagnosis import Expected, is_enough, judge
 from gateway.meter.findings import Finding, Grade
 from gateway.meter.source import SourceKind
 from gateway.p1 import MeterClock
+from gateway.p1.checksum import checksum
 from gateway.p1.cipher import MeterKey, encrypt
 from gateway.p1.telegram import Telegram, serialize
 from tests.pty_meter import nonsense
@@ -246,3 +247,14 @@ def test_nearly_another_language_is_not_taken_for_one(piece: bytes) -> None:
     broken = bytearray(piece)
     broken[-1] ^= 1
     assert "speed" in wrong(bytes(broken) + b"\x01" * 20)
+
+
+def test_what_is_encrypted_inside_is_not_blamed_on_the_cable() -> None:
+    """As Poland's meters send it: header and checksum are plain and right, the rest is binary."""
+    chance = random.Random(11)
+    bodies = [b"/XYZ5TEST\r\n\r\n" + chance.randbytes(800) + b"!" for _ in range(12)]
+    sample = b"".join(body + b"%04X\r\n" % checksum(body) for body in bodies)
+    found = judge(sample, Expected(), NOW)
+    assert [(finding.subject, finding.grade) for finding in found] == [("telegrams", Grade.WRONG)]
+    assert "encrypted" in found[0].sentence
+    assert "Cable and speed are right" in found[0].remedy

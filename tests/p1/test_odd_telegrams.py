@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RECEIVED = NOW + timedelta(seconds=5)
 TIME = ("0-0:1.0.0", "(261123130000W)")
 POWER = ("1-0:1.7.0", "(00.123*kW)")
-GAS, WATER, HEAT = ("0-1:24.1.0", "(003)"), ("0-1:24.1.0", "(007)"), ("0-1:24.1.0", "(012)")
+GAS, WATER, HEAT = ("0-1:24.1.0", "(003)"), ("0-1:24.1.0", "(007)"), ("0-1:24.1.0", "(004)")
 HELSINKI = MeterClock(ZoneInfo("Europe/Helsinki"))
 
 
@@ -306,7 +306,18 @@ def test_a_heat_meter_alone_is_read() -> None:
         (4, "(0012.34*GJ)", "heat", 12_340_000),
         (4, "(12340*MJ)", "heat", 12_340_000),
         (10, "(0012.34*GJ)", "cooling", 12_340_000),
-        (6, "(00012.345*m3)", "water", 12_345),
+        (6, "(00012.345*m3)", "warm_water", 12_345),
+        (21, "(00012.345*m3)", "warm_water", 12_345),
+        (22, "(00012.345*m3)", "water", 12_345),
+        (12, "(0012.34*GJ)", "inlet_heat", 12_340_000),
+        (12, "(4.421*m3)", "heat_volume", 4421),
+        (4, "(4.421*m3)", "heat_volume", 4421),
+        (13, "(4421*dm3)", "heat_volume", 4421),
+        (13, "(1.5*MWh)", "heat", 5_400_000),
+        (11, "(4.421*m3)", "cooling_volume", 4421),
+        (3, "(12785120*l)", "gas", 12_785_120),
+        (3, "(12785.12*m\xb3)", "gas", 12_785_120),
+        (3, "(12785.12*m\xc2\xb3)", "gas", 12_785_120),
         (7, "(00012.345)", "water", 12_345),
         (2, "(000012.345*kWh)", "submeter", 12_345),
     ],
@@ -393,7 +404,8 @@ READ = replace(read(TIME, POWER), model="")
 )  # fmt: skip
 def test_an_odd_header_is_the_model(header: str) -> None:
     sent = with_checksum(b"/" + header.encode() + b"\r\n\r\n" + LINES)
-    assert framed(sent) == [replace(READ, model=header)]
+    country = "LU" if header.startswith("Lux") else None
+    assert framed(sent) == [replace(READ, model=header, country=country)]
 
 
 @pytest.mark.parametrize("between", [b"\r\n", b"\r\n\r\n", b"\n", b"\n\n"])

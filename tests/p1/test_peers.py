@@ -218,7 +218,7 @@ def peer_devices(devices: Any) -> dict[str, Any]:
         }
         if "register" not in values:  # a relay's line alone
             continue
-        commodity = MBUS_TYPES[int(values["kind"].value)]
+        commodity = MBUS_TYPES[int(values["kind"].value)][0]  # none of the dialects prints a volume for heat
         register = values["register"]
         number = values["number"].value
         valve = values["valve"].value if "valve" in values else None

@@ -45,7 +45,29 @@ ODD_TIMED = st.one_of(
 )
 GOOD_TIMED = st.builds("({}){}".format, st.just("261024120000S"), REGISTERS)
 TIMED = st.one_of(GOOD_TIMED, GOOD_TIMED, ODD_TIMED)
+# As real meters mistype them, and in other units.
+ODD = st.one_of(
+    st.builds("{}({})".format, NUMBERS, TIMES), NUMBERS, st.builds("({})({}){}".format, TIMES, TIMES, NUMBERS)
+)
+ODD_LINES = st.one_of(
+    st.tuples(
+        st.sampled_from(["1-0:1.7.0", "1-1:1.7.0", "1-0:31.7.0*255", "1-0:1.8.1"]),
+        st.from_regex(r"\([0-9]{1,9}([.,][0-9]{1,3})? ?\*? ?[mkKMG]?(W|Wh|A|VA)\)", fullmatch=True),
+    ),
+    st.tuples(st.sampled_from(["1-0:1.6.0", "0-1:24.2.1", "0-1:24.2.2", "7-0:23.1.0"]), ODD),
+    st.tuples(
+        st.just("0-1:24.2.1"),
+        st.from_regex(
+            r"\(261024120000S\)\([0-9]{5}(\.[0-9]{1,3})?\*(m3|m\xb3|m\xc2\xb3|dm3|l|GJ|MWh)\)", fullmatch=True
+        ),
+    ),
+    st.tuples(
+        st.just("7-0:23.1.0*255"),
+        st.from_regex(r"\([0-9]{5}\.[0-9]{3}\*m3\)\(26-10-2[0-7] [01][0-9]:00:00\)", fullmatch=True),
+    ),
+)
 LINES = st.one_of(
+    ODD_LINES,
     st.tuples(st.just("0-0:1.0.0"), TIMES.map("({})".format)),
     st.tuples(
         st.sampled_from(["1-0:1.7.0", "1-0:1.8.1", "1-0:32.7.0", "1-0:31.7.0.255", "1-0:9.9.9"]), NUMBERS
@@ -63,7 +85,7 @@ LINES = st.one_of(
 DEVICES = st.builds(
     lambda channel, kind, value: [(f"0-{channel}:24.1.0", f"({kind})"), (f"0-{channel}:24.2.1", value)],
     st.sampled_from([1, 2]),
-    st.sampled_from(["003", "004", "007", "012"]),
+    st.sampled_from(["003", "004", "007", "012", "013", "021"]),
     TIMED,
 )
 SHAPES = st.lists(LINES.map(lambda line: [line]) | DEVICES, min_size=1, max_size=7).map(

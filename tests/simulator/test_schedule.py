@@ -62,7 +62,7 @@ def test_what_strikes_the_meter_on_a_day_depends_on_the_day_alone(on: date) -> N
         ("cut", "wants a rate or a time"),
         ("cut=2", "a number from 0 to 1"),
         ("cut=often", "a number from 0 to 1"),
-        ("power-failure=nan", "a number from 0 to 1000"),
+        ("power-failure=nan", "a number from 0 to 300"),
         ("cut=0.1/5", "does not last"),
         ("stall@soon", "wants a time such as"),
         ("stall@2026-01-15T11:00+00:00", "before the first telegram"),

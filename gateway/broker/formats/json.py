@@ -45,7 +45,10 @@ _NAMES: Mapping[str, tuple[str, int]] = {
 _DEVICES: Mapping[str, tuple[str, str, int]] = {
     "gas": ("gas_meter", "m3", obis.SCALES["m3", "litre"]),
     "water": ("water_meter", "m3", obis.SCALES["m3", "litre"]),
+    "warm_water": ("warm_water_meter", "m3", obis.SCALES["m3", "litre"]),
     "heat": ("heat_meter", "GJ", obis.SCALES["gj", "kj"]),
+    "inlet_heat": ("inlet_heat_meter", "GJ", obis.SCALES["gj", "kj"]),
+    "heat_volume": ("heat_meter", "m3", obis.SCALES["m3", "litre"]),  # its unit tells it from the energy
 }
 
 

@@ -31,7 +31,9 @@ PRICED: Mapping[str, tuple[str, int]] = {
     "electricity.export_t2": ("energy_export_t2_wh", 1000),
     "gas.m3": ("gas_litre", 1000),
     "water.m3": ("water_litre", 1000),
+    "warm_water.m3": ("warm_water_litre", 1000),
     "heat.gj": ("heat_kj", 1_000_000),
+    "inlet_heat.gj": ("inlet_heat_kj", 1_000_000),
     "cooling.gj": ("cooling_kj", 1_000_000),
 }
 _ALL_PRICED = tuple(register for register, _ in PRICED.values())

@@ -76,7 +76,11 @@ def electricity(highest_w: int) -> Limit:
 _OF_COMMODITY: Mapping[str, Limit] = {
     "gas": Limit(usual=25_000, most=100_000, renewed_s=300, whole=1000),
     "water": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
+    "cooling_volume": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
+    "heat_volume": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
+    "warm_water": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
     "heat": Limit(usual=360_000, most=3_600_000, renewed_s=300, whole=1_000_000),
+    "inlet_heat": Limit(usual=360_000, most=3_600_000, renewed_s=300, whole=1_000_000),
     "cooling": Limit(usual=360_000, most=3_600_000, renewed_s=300, whole=1_000_000),
     "submeter": Limit(usual=USUAL_W, most=_MOST_W, renewed_s=300, whole=1000),
 }

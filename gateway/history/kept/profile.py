@@ -54,6 +54,7 @@ ROW_QUANTITIES: tuple[str, ...] = (
     "gas_litre", "water_litre", "heat_kj", "cooling_kj", "submeter_wh",
     *POWER_STATISTICS, "demand_w", MONTH_PEAK, "tariff", *REACTIVE_REGISTERS,
     "failures_any", "failures_long", "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
+    "warm_water_litre", "inlet_heat_kj", "heat_volume_litre", "cooling_volume_litre",
 )  # fmt: skip
 
 _BITS = {name: bit for bit, name in enumerate(ROW_QUANTITIES)}

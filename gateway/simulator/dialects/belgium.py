@@ -58,6 +58,6 @@ FLUVIUS_21 = Dialect(
             lines("device_type", "0-n:96.1.1", "device_ean", "valve_state"),
             lines("0-n:24.2.1", digits=(5, 3), unit=unit),
         )
-        for commodity, kind, unit in (("gas", 3, "m3"), ("heat", 12, "GJ"), ("water", 7, "m3"))
+        for commodity, kind, unit in (("gas", 3, "m3"), ("heat", 4, "GJ"), ("water", 7, "m3"))
     ),
 )

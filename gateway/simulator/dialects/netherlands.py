@@ -145,7 +145,7 @@ WARMTELINK = Dialect(
     devices=(
         device(
             "heat",
-            12,
+            4,
             lines("device_type"),
             lines("device_number", plain=True),
             lines("0-n:24.2.1", digits=(4, 3), unit="GJ"),
