@@ -133,6 +133,8 @@ def _listen(sample: bytes, expected: Expected, received_at: datetime) -> _Heard:
             heard.readings.append(decoder.decode(frame, received_at))
         except ContentEncrypted:
             heard.faults[ContentEncrypted] += 1
+            heard.unread += 1
+            heard.checked += _is_checked(frame, sample)
         except MalformedTelegram:
             heard.unread += 1
             heard.checked += _is_checked(frame, sample)

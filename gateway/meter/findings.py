@@ -9,6 +9,7 @@ from gateway.errors import (
     AuthenticationKeyWrong,
     ChecksumMismatch,
     ChecksumMissing,
+    ContentEncrypted,
     EncryptedTelegramDamaged,
     EncryptedWithoutKey,
     EncryptionKeyWrong,
@@ -115,7 +116,7 @@ CONTENT_ENCRYPTED = Finding(
     "telegrams",
     Grade.WRONG,
     "Telegrams arrive whole, but what is in them is encrypted in a way that is not supported.",
-    "Ask the grid operator whether the port can send plain telegrams. Cable and speed are right.",
+    "Ask the grid operator whether the meter can send plain telegrams: they arrive as it sends them.",
 )
 
 
@@ -221,6 +222,7 @@ def finding_of(fault: type[GatewayError], kind: SourceKind) -> Finding | None:
     if fault in DAMAGE:
         return Finding("damage", Grade.WRONG, "Telegrams arrive damaged.", damage_remedy(Cause.UNKNOWN, kind))
     return {
+        ContentEncrypted: CONTENT_ENCRYPTED,
         FrameReplayed: REPLAYED,
         LineSilent: SILENCE[kind],
         MalformedTelegram: unreadable(checked=False),

@@ -27,9 +27,16 @@ from tests.pty_meter import nonsense
 NOW = datetime(2026, 11, 3, 12, 0, 30, tzinfo=UTC)
 KEY = MeterKey.parse("0F" * 16)
 GOOD = serialize(Telegram("XYZ5\\TEST", (("1-3:0.2.8", "(50)"), ("1-0:1.7.0", "(00.500*kW)"))))
-# As in Poland: the checksum is right, and what stands between header and end is no text.
-BODY = b"/XYZ5\\TEST\r\n\r\n" + bytes(range(0x80, 0xC0)) + b"\r\n!"
-UNREADABLE = BODY + b"%04X\r\n" % checksum(BODY)
+
+
+def telegram(content: bytes) -> bytes:
+    """One with a right checksum, whatever stands between header and end."""
+    body = b"/XYZ5\\TEST\r\n\r\n" + content + b"\r\n!"
+    return body + b"%04X\r\n" % checksum(body)
+
+
+UNREADABLE = telegram(b"total 12345.678 kWh")
+ENCRYPTED_INSIDE = telegram(bytes(range(0x80, 0xC0)))  # as in Poland
 HDLC = b"\x7e\xa0\x0a" + b"\x01\x02\x01\x10\x5a\x87\x34\x00" + b"\x7e"
 FORBIDDEN = {
     SourceKind.SERIAL: r"reader|network|TCP|capture",
@@ -48,6 +55,7 @@ SAMPLES: dict[str, tuple[bytes, Expected]] = {
     "all damaged": (GOOD.replace(b"500", b"600") * 3, Expected()),
     "unreadable": (UNREADABLE * 3, Expected()),
     "some unreadable": (GOOD + UNREADABLE + GOOD, Expected()),
+    "encrypted inside": (ENCRYPTED_INSIDE * 3, Expected()),
     "no key": (bytes(encrypt(GOOD, KEY, b"XYZ\0\0\0\0\1", 1)), Expected()),
     "wrong key": (bytes(encrypt(GOOD, KEY, b"XYZ\0\0\0\0\1", 1)), Expected(MeterKey.parse("0E" * 16))),
     "replayed": (bytes(encrypt(GOOD, KEY, b"XYZ\0\0\0\0\1", 1)) * 2, Expected(KEY)),
@@ -117,6 +125,7 @@ def test_the_remedy_of_damage_suits_the_source(cause: Cause, kind: SourceKind) -
         ("wrong key", errors.EncryptionKeyWrong),
         ("replayed", errors.FrameReplayed),
         ("unreadable", errors.MalformedTelegram),
+        ("encrypted inside", errors.ContentEncrypted),
         ("good", errors.MeterNumberMissing),
     ],
 )
