@@ -84,6 +84,7 @@ class Daemon:
         self.live = Live(clock)
         self._lock = take_folder(config, tell=self._fault, as_root=False)
         folder, device_key = open_folder(config)
+        self._browser_key = folder.secret.subkey("known browsers")
         secrets = BrokerSecrets.load_or_create(folder.hidden("broker"))
         broker = config.broker
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
@@ -346,6 +347,7 @@ class Daemon:
             setup_code=self.setup_code,
             clock=self._clock,
             zone=self._config.history.zone,
+            browser_key=self._browser_key,
         )
         try:
             return PageServer(create_app(services, settings), settings)

@@ -47,7 +47,7 @@ def create_app(services: Services, settings: PageConfig) -> Flask:
     )
     app.session_interface = TableSessions(SessionTable(services.clock), settings.https)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    page_services.install(app, services)
+    page_services.install(app, services, settings.https)
     gate.install(app)
     CSRFProtect(app)
     headers.install(app, settings.https)

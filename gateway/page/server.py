@@ -15,9 +15,11 @@ from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from gateway.config import PageConfig
+from gateway.page.connections import ACCEPTED_AT_ONCE, Connections
 from gateway.page.sessions import TableSessions
 
-_THREADS = 4
+# More than can wait for an unlock at a time: those who read are answered meanwhile.
+_THREADS = 8
 _LARGEST_BODY = 64 * 1024
 _TICK_S = 1.0
 _SWEEP_EVERY_S = 10.0
@@ -42,6 +44,7 @@ class PageServer:
         self._thread = threading.Thread(target=self._run, name="page")
         # Handed in, so that no thread runs before `start`, nor after a port that was taken.
         self._workers = ThreadedTaskDispatcher()
+        self._connections = Connections(self._sockets, not settings.socket or port is not None)
         try:
             self._server: Any = create_server(
                 app,
@@ -49,8 +52,7 @@ class PageServer:
                 _dispatcher=self._workers,
                 ident=None,
                 max_request_body_size=_LARGEST_BODY,
-                connection_limit=100,
-                channel_timeout=60,
+                connection_limit=ACCEPTED_AT_ONCE,
                 url_scheme="https" if settings.https else "http",
                 **_listening(settings, port),
             )
@@ -84,6 +86,7 @@ class PageServer:
         try:
             while not self._stopping.is_set():
                 wasyncore.loop(timeout=tick, use_poll=True, map=self._sockets, count=1)
+                self._connections.look()
                 if isinstance(sessions, TableSessions) and time.monotonic() - swept_at >= self._sweep_every_s:
                     sessions.table.sweep()
                     swept_at = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -13,15 +13,16 @@ from flask import Flask, current_app
 from gateway.consent import Sharing
 from gateway.history import SealedHistory
 from gateway.live import Live
+from gateway.page.known_browsers import KnownBrowsers
 from gateway.page.setup_code import SetupCode
 from gateway.page.throttle import Throttle
 
-_SERVICES, _THROTTLES = "gateway.services", "gateway.throttles"
+_SERVICES, _THROTTLES, _BROWSERS = "gateway.services", "gateway.throttles", "gateway.browsers"
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`clock` gives the time in UTC; `zone` is the home's."""
+    """`clock` gives the time in UTC; `zone` is the home's. `browser_key` signs what known browsers carry."""
 
     history: SealedHistory
     live: Live
@@ -29,6 +30,7 @@ class Services:
     setup_code: SetupCode
     clock: Callable[[], datetime]
     zone: ZoneInfo
+    browser_key: bytes = field(repr=False)
 
     def today(self) -> date:
         """The day it is at home."""
@@ -43,8 +45,9 @@ class Throttles:
     password: Throttle
 
 
-def install(app: Flask, services: Services) -> None:
+def install(app: Flask, services: Services, https: bool) -> None:
     app.extensions[_SERVICES] = services
+    app.extensions[_BROWSERS] = KnownBrowsers(services.browser_key, https)
     app.extensions[_THROTTLES] = Throttles(Throttle(services.clock), Throttle(services.clock))
 
 
@@ -55,3 +58,7 @@ def here() -> Services:
 
 def throttles() -> Throttles:
     return cast(Throttles, current_app.extensions[_THROTTLES])
+
+
+def browsers() -> KnownBrowsers:
+    return cast(KnownBrowsers, current_app.extensions[_BROWSERS])

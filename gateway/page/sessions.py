@@ -1,4 +1,4 @@
-"""Sessions: a table in memory; the visitor holds a random token, the table only its hash.
+"""Sessions: a table in memory; the owner's browser holds a random token, the table only its hash.
 
 A signed-in session holds the open history. It ends after 15 idle minutes, after 12 hours, at
 sign-out, and with the daemon; what has ended is forgotten, also when nobody asks for it again.
@@ -11,19 +11,20 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from flask import Flask, Request, Response
 from flask import session as flask_session
-from flask.sessions import SessionInterface, SessionMixin
+from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
+from itsdangerous import BadSignature
 
 from gateway.history import OpenHistory
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=12)
 _TOKEN_BYTES = 32
-_MOST_VISITORS = 256
 _MOST_OWNERS = 16
 
 
@@ -39,6 +40,7 @@ class Session(dict[str, Any], SessionMixin):
         self.ended = False
         self.successor: Session | None = None
         self.new = True
+        self.carried: dict[str, Any] = {}
 
     @property
     def signed_in(self) -> bool:
@@ -70,38 +72,31 @@ class Session(dict[str, Any], SessionMixin):
 
 
 class SessionTable:
-    """The sessions that last. Safe to use from several threads.
-
-    A flood of visitors pushes out visitors who did not sign in, never the owner.
-    """
+    """The owner's sessions that last. Safe to use from several threads."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self._lock = threading.Lock()
-        self._visitors: OrderedDict[bytes, Session] = OrderedDict()
         self._owners: OrderedDict[bytes, Session] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._visitors) + len(self._owners)
+        return len(self._owners)
 
     def find(self, token: str) -> Session | None:
         key = _key(token)
         with self._lock:
-            session = self._owners.get(key, self._visitors.get(key))
+            session = self._owners.get(key)
             if session is None or session.is_over(self.clock()):
                 self._forget(key)
                 return None
-            if key in self._visitors:
-                self._visitors.move_to_end(key)
             session.new = False
             return session
 
     def keep(self, session: Session) -> None:
-        table, most = (self._owners, _MOST_OWNERS) if session.signed_in else (self._visitors, _MOST_VISITORS)
         with self._lock:
-            table[_key(session.token)] = session
-            while len(table) > most:
-                _, oldest = table.popitem(last=False)
+            self._owners[_key(session.token)] = session
+            while len(self._owners) > _MOST_OWNERS:
+                _, oldest = self._owners.popitem(last=False)
                 oldest.sign_out()
 
     def drop(self, session: Session) -> None:
@@ -112,30 +107,44 @@ class SessionTable:
         """Forget what is over, so that no key stays in memory."""
         now = self.clock()
         with self._lock:
-            for table in (self._owners, self._visitors):
-                for key in [key for key, session in table.items() if session.is_over(now)]:
-                    self._forget(key)
+            for key in [key for key, session in self._owners.items() if session.is_over(now)]:
+                self._forget(key)
 
     def _forget(self, key: bytes) -> None:
-        for table in (self._owners, self._visitors):
-            session = table.pop(key, None)
-            if session is not None:
-                session.sign_out()
+        session = self._owners.pop(key, None)
+        if session is not None:
+            session.sign_out()
 
 
 class TableSessions(SessionInterface):
-    """Flask's sessions, kept in the table."""
+    """Flask's sessions: the owner's in the table, a visitor's in its own cookie.
+
+    What a visitor has before it signs in (the secret of its forms, a message) it carries itself, signed: a
+    flood of visitors fills nothing here, and takes nothing from another.
+    """
 
     def __init__(self, table: SessionTable, https: bool) -> None:
         self.table = table
-        # The browser itself refuses a __Host- cookie that came over plain HTTP or from another host.
-        self.cookie = "__Host-session" if https else "session"
+        # A name of its own, since cookies know no ports. The browser itself refuses a __Host- cookie that
+        # came over plain HTTP or from another host.
+        self.cookie = f"{'__Host-' if https else ''}p1-gateway-session"
         self.https = https
+        self._signing = SecureCookieSessionInterface()
 
     def open_session(self, app: Flask, request: Request) -> Session:
-        token = request.cookies.get(self.cookie)
-        found = None if token is None else self.table.find(token)
-        return Session(self.table.clock()) if found is None else found
+        sent = request.cookies.get(self.cookie, "")
+        found = self.table.find(sent) if sent else None
+        return self._visitor(app, sent) if found is None else found
+
+    def _visitor(self, app: Flask, sent: str) -> Session:
+        session = Session(self.table.clock())
+        with suppress(BadSignature):
+            session.update(self._serializer(app).loads(sent, max_age=int(LONGEST.total_seconds())))
+        session.carried = dict(session)
+        return session
+
+    def _serializer(self, app: Flask) -> Any:
+        return self._signing.get_signing_serializer(app)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         ended = cast(Session, session)
@@ -144,12 +153,15 @@ class TableSessions(SessionInterface):
             self.table.drop(ended)
         if lasting is None:
             response.delete_cookie(self.cookie, secure=self.https, httponly=True, samesite="Strict")
-        elif lasting.signed_in or lasting:
+        elif lasting.signed_in:
             self.table.keep(lasting)
             if lasting.new:
-                response.set_cookie(
-                    self.cookie, lasting.token, secure=self.https, httponly=True, samesite="Strict"
-                )
+                self._set_cookie(response, lasting.token)
+        elif lasting and dict(lasting) != lasting.carried:
+            self._set_cookie(response, self._serializer(app).dumps(dict(lasting)))
+
+    def _set_cookie(self, response: Response, value: str) -> None:
+        response.set_cookie(self.cookie, value, secure=self.https, httponly=True, samesite="Strict")
 
 
 def visitor() -> Session:

@@ -6,7 +6,6 @@ The number comes from the live telegrams; only without a meter does the owner ty
 from __future__ import annotations
 
 import logging
-import threading
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -15,16 +14,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from gateway.errors import CannotUnlock, HistoryError
 from gateway.history import OpenHistory
 from gateway.page.sentences import sentence, wait_sentence
-from gateway.page.services import here, throttles
+from gateway.page.services import browsers, here, throttles
 from gateway.page.sessions import visitor
 from gateway.page.throttle import TooManyTries
+from gateway.page.turns import Turns
 
 pages = Blueprint("sign_in", __name__)
 
 log = logging.getLogger(__name__)
 
-# Each unlock takes 64 MiB on purpose (Argon2id): a small computer does them one after another.
-_unlocking = threading.Lock()
+_unlocking = Turns()
 
 
 @pages.get("/sign-in")
@@ -34,13 +33,13 @@ def form() -> Response:
 
 @pages.post("/sign-in")
 def sign_in() -> AnyResponse:
-    address = request.remote_addr or ""
+    address, browser = request.remote_addr or "", browsers().lane(request)
     number = here().live.meter_number() or request.form.get("meter_number", "").strip()
     if not number:
         return _form(_("Type the number that stands on the front of the electricity meter."), 400)
     try:
-        throttles().password.attempt(address)
-        with _unlocking:
+        throttles().password.attempt(address, browser)
+        with _unlocking.turn(known=browser is not None):
             history = here().history.unlock(number, request.form.get("password", ""))
     except TooManyTries as tries:
         answer = _form(wait_sentence(tries), 429)
@@ -50,9 +49,13 @@ def sign_in() -> AnyResponse:
         return _form(sentence(error), 403)
     except HistoryError as error:
         return _form(sentence(error), 500)
-    throttles().password.succeeded(address)
+    throttles().password.succeeded(address, browser)
     visitor().sign_in(history, here().clock())
-    return _renewed(number, request.form.get("password", ""), history) or redirect(url_for("now.page"), 303)
+    answer = _renewed(number, request.form.get("password", ""), history) or make_response(
+        redirect(url_for("now.page"), 303)
+    )
+    browsers().mark(request, answer)
+    return answer
 
 
 def _renewed(number: str, password: str, acting: OpenHistory) -> Response | None:
@@ -65,9 +68,9 @@ def _renewed(number: str, password: str, acting: OpenHistory) -> Response | None
     if not here().history.renewal_is_due(now):
         return None
     try:
-        with _unlocking:
+        with _unlocking.turn(known=True):
             renewed = here().history.renew(number, password, now, acting=acting)
-    except HistoryError as error:
+    except (HistoryError, TooManyTries) as error:
         log.warning("%s", error)
         return None
     return make_response(render_template("renewed.html", renewed=renewed))

@@ -1,8 +1,9 @@
 """Throttling: who guesses a password or a code waits longer after each try.
 
-Each address waits by itself; all together wait a little, so that many addresses are no way around
-it and yet cannot lock the owner out for long. An attempt counts before it is made: guesses sent at
-the same moment gain nothing. Pure but for its memory, which is bounded.
+Each address waits by itself; all together wait a little, so that many addresses are no way around it. None
+of this keeps the owner out: a browser that the owner used before waits for its own tries only, and those who
+have hardly tried yet do not wait for those who go on trying. An attempt counts before it is made: guesses
+sent at the same moment gain nothing. Pure but for its memory, which is bounded.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Pace:
 
 ONE_ADDRESS = Pace(free=4, first_wait_s=5, longest_wait_s=900)
 ALL_ADDRESSES = Pace(free=20, first_wait_s=1, longest_wait_s=15)
+NEW_ADDRESSES = Pace(free=20, first_wait_s=1, longest_wait_s=1)
+"""All those together that have free tries left."""
 
 
 @dataclass(slots=True)
@@ -59,26 +62,38 @@ class Throttle:
         self._lock = threading.Lock()
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
         self._all = _Tries(0, clock())
+        self._new = _Tries(0, clock())
 
-    def attempt(self, address: str) -> None:
-        """Count a try that is about to be made. Raises TooManyTries when it must not be made yet."""
+    def attempt(self, address: str, browser: str | None = None) -> None:
+        """Count a try that is about to be made. Raises TooManyTries when it must not be made yet.
+
+        `browser` is the lane of a known one; None for all others.
+        """
         now = self._clock()
         with self._lock:
-            own = self._of(_household_of(address), now)
-            if now - self._all.last_at >= _FORGOTTEN_AFTER:
-                self._all.count = 0
-            wait = max(_left(ONE_ADDRESS, own, now), _left(ALL_ADDRESSES, self._all, now))
+            own = self._of(_lane(address, browser), now)
+            together, pace = (self._all, ALL_ADDRESSES)
+            if own.count < ONE_ADDRESS.free:
+                together, pace = (self._new, NEW_ADDRESSES)
+            if now - together.last_at >= _FORGOTTEN_AFTER:
+                together.count = 0
+            wait = _left(ONE_ADDRESS, own, now)
+            if browser is None:
+                wait = max(wait, _left(pace, together, now))
             if wait > timedelta(0):
                 raise TooManyTries(-(-wait // timedelta(seconds=1)))
-            for tries in (own, self._all):
+            for tries in (own,) if browser is not None else (own, together):
                 tries.count += 1
                 tries.last_at = now
 
-    def succeeded(self, address: str) -> None:
+    def succeeded(self, address: str, browser: str | None = None) -> None:
         """The try was right: this address begins anew, and its tries burden nobody else."""
         with self._lock:
-            own = self._tries.pop(_household_of(address), None)
-            self._all.count -= min(self._all.count, own.count if own else 0)
+            own = self._tries.pop(_lane(address, browser), None)
+            if own is not None and browser is None:
+                free = min(own.count, ONE_ADDRESS.free)
+                self._new.count -= min(self._new.count, free)
+                self._all.count -= min(self._all.count, own.count - free)
 
     def _of(self, address: str, now: datetime) -> _Tries:
         tries = self._tries.pop(address, None)
@@ -94,6 +109,10 @@ def _left(pace: Pace, tries: _Tries, now: datetime) -> timedelta:
     """How long still to wait. A clock that was set back makes nobody wait longer than the pace says."""
     wait = pace.wait_after(tries.count)
     return min(wait, wait - (now - tries.last_at))
+
+
+def _lane(address: str, browser: str | None) -> str:
+    return _household_of(address) if browser is None else f"browser {browser}"
 
 
 def _household_of(address: str) -> str:

@@ -45,7 +45,7 @@ class Browser:
             self.get("/sharing/")  # any page, for the new session's token
         return answer
 
-    def cookie(self, name: str = "session") -> str | None:
+    def cookie(self, name: str = "p1-gateway-session") -> str | None:
         cookie = self.client.get_cookie(name)
         return None if cookie is None else cookie.value
 

@@ -112,7 +112,9 @@ class Home:
         )
 
     def app(self) -> Flask:
-        services = Services(self.history, self.live, self.sharing, self.setup_code, self.clock, ZONE)
+        services = Services(
+            self.history, self.live, self.sharing, self.setup_code, self.clock, ZONE, b"k" * 32
+        )
         return create_app(services, self.settings)
 
     def show(self, reading: Reading, **usage_today: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.config import PageConfig
 from gateway.page import PageServer
+from tests.page.browser import Browser
 from tests.page.home import Home
 
 
@@ -90,8 +91,7 @@ def test_the_server_sweeps_the_sessions_by_itself(home: Home) -> None:
     server = PageServer(app, home.settings, port=0, sweep_every_s=0.05)
     server.start()
     try:
-        with app.test_client() as client:
-            client.get("/sign-in").close()
+        Browser(app).sign_in()
         table = app.session_interface.table  # type: ignore[attr-defined]
         assert len(table) == 1
         home.clock.go(hours=12)
