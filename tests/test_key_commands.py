@@ -17,7 +17,7 @@ from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.simulator import Household, SimulatedMeter
 from tests.history.recording import record, steady, tamper
 from tests.made_up import NUMBER
-from tests.running import PASSWORD, FedMeter, RunningGateway, Visitor, until
+from tests.running import PASSWORD, FedMeter, RunningGateway, until
 
 NEW = "another password"
 
@@ -106,27 +106,6 @@ def test_the_running_gateway_renews_and_goes_on_recording(
     assert whole.returncode == 0, whole.stdout + whole.stderr
     assert number not in gateway.log()
     assert PASSWORD not in gateway.log()
-
-
-@pytest.mark.parametrize("words", [("renew",), ("change-password", "--new-password-file", "NEW")])
-def test_whoever_is_signed_in_on_the_page_is_out_once_a_command_changed_password_or_keys(
-    gateway: RunningGateway, line: FedMeter, tmp_path: Path, words: tuple[str, ...]
-) -> None:
-    gateway.start()
-    line.accept()
-    meter = SimulatedMeter(Household(1), datetime(2026, 1, 1, tzinfo=UTC))
-    for second in range(5):
-        line.send(meter.bytes_at(datetime(2026, 6, 20, 12, 0, second, tzinfo=UTC)))
-    until(lambda: gateway.status()["telegrams"] >= 5)
-    page = Visitor(gateway.page_port)
-    page.post("/sign-in", password=PASSWORD)
-    assert "/sign-out" in page.get("/history/day")
-    given = [secret_file(tmp_path, NEW) if word == "NEW" else word for word in words]
-    done = gateway.command("key", *given, "--password-file", secret_file(tmp_path, PASSWORD))
-    assert done.returncode == 0, done.stderr
-    shown = page.get("/history/day")
-    assert "/sign-out" not in shown
-    assert 'name="password"' in shown
 
 
 @pytest.mark.parametrize("words", [("renew",), ("change-password", "--new-password-file", "NEW")])

@@ -25,6 +25,7 @@ from gateway.page import (
     sign_in,
 )
 from gateway.page import services as page_services
+from gateway.page.known_browsers import cookie_name
 from gateway.page.services import Services
 from gateway.page.sessions import SessionTable, TableSessions
 
@@ -45,7 +46,8 @@ def create_app(services: Services, settings: PageConfig) -> Flask:
         # We ask the browser for no referrer; the token and the SameSite=Strict cookie are the check.
         WTF_CSRF_SSL_STRICT=False,
     )
-    app.session_interface = TableSessions(SessionTable(services.clock), settings.https)
+    cookie = cookie_name("session", services.browser_key, settings.https)
+    app.session_interface = TableSessions(SessionTable(services.clock), cookie, settings.https)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     page_services.install(app, services, settings.https)
     gate.install(app)

@@ -16,13 +16,22 @@ _TOKEN_BYTES = 16
 _LASTS_S = 400 * 86_400  # as long as browsers keep a cookie
 
 
+def cookie_name(of: str, key: bytes, https: bool) -> str:
+    """A name of this gateway's own: cookies know no ports, and another gateway may have the same host name.
+
+    The browser itself refuses a __Host- cookie that came over plain HTTP or from another host.
+    """
+    own = hashlib.sha256(b"cookie name" + key).hexdigest()[:8]
+    return f"{'__Host-' if https else ''}p1-gateway-{own}-{of}"
+
+
 class KnownBrowsers:
     """Recognises and marks the owner's browsers."""
 
     def __init__(self, key: bytes, https: bool) -> None:
         self._key = key
         self._https = https
-        self.cookie = f"{'__Host-' if https else ''}p1-gateway-browser"
+        self.cookie = cookie_name("browser", key, https)
 
     def lane(self, request: Request) -> str | None:
         """The lane of the browser that asks; None when nobody signed in with it before."""

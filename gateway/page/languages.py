@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from gateway.config import LANGUAGES
 from gateway.page.services import here
 
-COOKIE = "language"
+COOKIE = "p1-gateway-language"
 _A_YEAR_S = 31_536_000
 _NAMES = {"nl": "Nederlands", "en": "English"}
 

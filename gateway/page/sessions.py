@@ -123,11 +123,9 @@ class TableSessions(SessionInterface):
     flood of visitors fills nothing here, and takes nothing from another.
     """
 
-    def __init__(self, table: SessionTable, https: bool) -> None:
+    def __init__(self, table: SessionTable, cookie: str, https: bool) -> None:
         self.table = table
-        # A name of its own, since cookies know no ports. The browser itself refuses a __Host- cookie that
-        # came over plain HTTP or from another host.
-        self.cookie = f"{'__Host-' if https else ''}p1-gateway-session"
+        self.cookie = cookie
         self.https = https
         self._signing = SecureCookieSessionInterface()
 

@@ -8,7 +8,8 @@ from html import unescape
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.page.home import PASSWORD
+from gateway.page import known_browsers
+from tests.page.home import BROWSER_KEY, PASSWORD
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
@@ -45,8 +46,13 @@ class Browser:
             self.get("/sharing/")  # any page, for the new session's token
         return answer
 
-    def cookie(self, name: str = "p1-gateway-session") -> str | None:
-        cookie = self.client.get_cookie(name)
+    def cookie_name(self, of: str = "session") -> str:
+        """Its whole name: this gateway's own."""
+        https = self._base.startswith("https")
+        return known_browsers.cookie_name(of, BROWSER_KEY, https)
+
+    def cookie(self, of: str = "session") -> str | None:
+        cookie = self.client.get_cookie(self.cookie_name(of))
         return None if cookie is None else cookie.value
 
     def _seen(self, answer: TestResponse) -> TestResponse:

@@ -72,6 +72,9 @@ class FakeAccess:
         return [consent.id for consent in consents if consent.id not in self.inside]
 
 
+BROWSER_KEY = b"k" * 32
+
+
 class MemorySlot:
     """Where the ledger and the disclosure log keep a few bytes."""
 

@@ -57,7 +57,7 @@ def test_every_session_is_over_also_for_who_copied_its_cookie(
     token = owner.token
     act(home, code)
     thief = Browser(app, address="192.168.1.66")
-    thief.client.set_cookie("p1-gateway-session", stolen)
+    thief.client.set_cookie(thief.cookie_name("session"), stolen)
     thief.token = token
     for one in (owner, other, thief):
         assert one.get("/history/day").location == "/sign-in"
