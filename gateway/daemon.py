@@ -100,7 +100,7 @@ class Daemon:
             self._disclosures,
             Outbox(folder.hidden("outbox"), clock),
             clock,
-            lambda: clock.doubt() is None,
+            clock_is_believed=lambda: clock.doubt() is None,
         )
         self._publishing = PublisherThread(self._publisher, self._fault)
         access = ManagedAccess(broker.host, broker.port, secrets.administrator)

@@ -12,7 +12,15 @@ from tests.pty_meter import PtyMeter, nonsense
 from tests.running import FedMeter, RunningGateway, until
 
 NUMBERLESS = serialize(
-    Telegram("XYZ5\\TEST", (("0-0:1.0.0", "(261103120000W)"), ("1-0:1.8.0", "(00001.500*kWh)")))
+    Telegram(
+        "XYZ5\\TEST",
+        (
+            ("0-0:1.0.0", "(261103120000W)"),
+            ("1-0:1.8.0", "(00001.500*kWh)"),
+            ("1-0:3.8.0", "(00000.100*kvarh)"),
+            ("1-0:4.8.0", "(00000.000*kvarh)"),
+        ),
+    )
 )
 KEY = "0F" * 16
 # As long as one usually is: at the wrong speed a few bytes settle nothing.

@@ -176,7 +176,7 @@ def test_what_a_meter_says_is_decoded_and_means_the_same(tmp_path: Path, config:
     assert control_in(done.stdout.decode()) == []
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert said[0]["model"] == "XMX5EVIL\x9b31m"
-    assert said[0]["unknown"]["1-0:98.98.8"].endswith("\x9b31m\xe2\x80\xae)")
+    assert dict(said[0]["unknown"])["1-0:98.98.8"].endswith("\x9b31m\xe2\x80\xae)")
 
 
 @pytest.mark.parametrize("source", [f"tcp://{NAMEABLE}:2001", f"/dev/{NAMEABLE}", f"{NAMEABLE}://x"])

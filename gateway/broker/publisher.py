@@ -42,6 +42,7 @@ class Publisher:
         disclosures: DisclosureLog,
         outbox: Outbox,
         clock: Callable[[], datetime],
+        *,
         monotonic: Callable[[], float] = time.monotonic,
         clock_is_believed: Callable[[], bool] = lambda: True,
     ) -> None:

@@ -172,7 +172,7 @@ def start_gateway(tmp_path: Path, device_key: DeviceKey, clock: Clock) -> Iterat
         outbox = Outbox(hidden("outbox"), clock)
         login = Login("127.0.0.1", port, PUBLISHER, password)
         arrival = Arrival()
-        publisher = Publisher(login, ledger, disclosures, outbox, clock, arrival)
+        publisher = Publisher(login, ledger, disclosures, outbox, clock, monotonic=arrival)
         access = ManagedAccess("127.0.0.1", port, OWN.administrator)
         sharing = Sharing(ledger, access, disclosures, clock, publisher.reconcile)
         started.append(Gateway(ledger, disclosures, outbox, publisher, sharing, clock, arrival))

@@ -169,7 +169,7 @@ def test_what_is_wrong_shows_well(tmp_path: Path, visit: Begin, looks: Looks) ->
     home.show(reading(home.clock()))
     home.sharing.stop("page")
     ledger = tmp_path / "ledger"
-    ledger.write_bytes(ledger.read_bytes().replace(b"stopped", b"started"))
+    ledger.write_bytes(ledger.read_bytes().replace(b'"sequence": 1', b'"sequence": 2'))
     home.open_ledger()
     with served(home) as address:
         window = visit(address, looks)
