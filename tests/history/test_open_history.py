@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -186,3 +188,25 @@ def test_history_before_and_after_a_restart_reads_as_one(history: SealedHistory)
         sample.at for block in opened.trace(whole[0].at, whole[-1].at + HOUR) for sample in block.samples
     }
     assert samples == {int(one.at.timestamp()) for one in whole}
+
+
+def test_what_a_wide_question_costs_follows_what_is_stored(
+    history: SealedHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(history, steady(NOON, NOON + HOUR, MINUTE), HOUR)
+    later = NOON + timedelta(days=400)
+    record(history, steady(later, later + HOUR, MINUTE), HOUR)
+    opened = unlocked(history)
+    asked: list[str] = []
+    connect = sqlite3.connect
+
+    def listening(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **named)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", listening)
+    blocks = list(opened.trace(local("1990-01-01 00:00"), local("2100-01-01 00:00")))
+    assert {block.starts_at for block in blocks} >= {int(NOON.timestamp()), int(later.timestamp())}
+    about_blocks = [statement for statement in asked if "trace_block" in statement]
+    assert len(about_blocks) <= 2 * 3 + 1  # two for each day that has any (the silence gave one), and the end

@@ -217,22 +217,28 @@ class OpenHistory:
     def _blocks(self, first: datetime, last: datetime) -> Iterator[tuple[bytes, int]]:
         """The plain blocks that start in [first, last), and when."""
         for meter in (meter for meter in self.meters if meter.commodity == "electricity"):
-            begin = first
-            while begin < last:
-                end = min(begin + timedelta(days=1), last)
-                yield from self._blocks_of_day(begin, end, meter)
-                begin = end
+            begin: datetime | None = first
+            while begin is not None and begin < last:
+                found, begin = self._blocks_of_day(begin, last, meter)
+                yield from found
 
-    def _blocks_of_day(self, first: datetime, last: datetime, meter: Meter) -> list[tuple[bytes, int]]:
+    def _blocks_of_day(
+        self, first: datetime, last: datetime, meter: Meter
+    ) -> tuple[list[tuple[bytes, int]], datetime | None]:
+        """The blocks of the next day that has any, and where to go on; None at the end."""
         # All of them before the first is used: who is slow to use them must not keep the log from ending.
         tag = self._gateway_keys.secret.meter_tag(meter.number)
         found = []
         with Store.open_to_read(self._path) as store, store.snapshot():
-            for sealed in store.blocks(tag, int(first.timestamp()), int(last.timestamp())):
+            begin = store.next_block(tag, int(first.timestamp()), int(last.timestamp()))
+            if begin is None:
+                return [], None
+            end = min(begin + 86_400, int(last.timestamp()))
+            for sealed in store.blocks(tag, begin, end):
                 plain = self._unsealed(store, sealed, "trace", meter)
                 if plain is not None:
                     found.append((plain, sealed.period))
-        return found
+        return found, datetime.fromtimestamp(end, UTC)
 
     # --- unsealing ---------------------------------------------------------------------------
 

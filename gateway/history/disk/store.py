@@ -297,6 +297,15 @@ class Store:
         )
         return (Sealed(*row) for row in found)
 
+    def next_block(self, meter_tag: bytes, first: int, last: int) -> int | None:
+        """When the first trace block of a meter starts in [first, last): a long gap costs nothing."""
+        found = self._db.execute(
+            "SELECT starts_at FROM trace_block JOIN data_key ON data_key.id = trace_block.data_key_id"
+            " WHERE starts_at >= ? AND starts_at < ? AND meter_tag = ? ORDER BY starts_at LIMIT 1",
+            (first, last, meter_tag),
+        ).fetchone()
+        return None if found is None else int(found[0])
+
     def row_marks(self) -> Iterator[Mark]:
         """The mark of every profile row, in the order in which they were written."""
         found = self._db.execute(
