@@ -20,16 +20,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from gateway.broker import BrokerSecrets, Mosquitto, provision
 from gateway.clock import GatewayClock, utc_now
-from gateway.config import BrokerConfig, Config, HistoryConfig, MeterConfig, PageConfig, PanelConfig
-from gateway.consent import Category, Credentials, Granularity, Notice, Terms
+from gateway.config import (
+    BrokerConfig,
+    Config,
+    HistoryConfig,
+    MeterConfig,
+    PageConfig,
+    PanelConfig,
+)
+from gateway.consent import (
+    Category,
+    Credentials,
+    Granularity,
+    Notice,
+    Terms,
+)
 from gateway.consent.notice import notice_text
-from gateway.daemon import Daemon
-from gateway.data_folder import open_folder
+from gateway.daemon.daemon import Daemon
+from gateway.daemon.data_folder import open_folder
 from gateway.errors import GatewayError
 from gateway.history import SealedHistory
 from gateway.history.recording.writer import Batch
+from gateway.sharing import BrokerSecrets, Mosquitto, provision
 from gateway.simulator import Household, SimulatedMeter
 
 DAYS = 731  # 24 months

@@ -9,7 +9,14 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.consent import Category, Consent, Granularity, Notice, State, Terms
+from gateway.consent import (
+    Category,
+    Consent,
+    Granularity,
+    Notice,
+    State,
+    Terms,
+)
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.reading import SIMULATOR_MODEL
 

@@ -19,14 +19,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.broker import BrokerSecrets, Mosquitto, provision
 from gateway.clock import SETTLED_AFTER_S, GatewayClock
 from gateway.config import Config, parse
 from gateway.control import ask
-from gateway.data_folder import control_socket, open_folder
+from gateway.daemon.data_folder import control_socket, open_folder
 from gateway.errors import DaemonUnavailable
 from gateway.history import OpenHistory, SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.sharing import BrokerSecrets, Mosquitto, provision
 from tests.ports import free_port
 
 PASSWORD = "correct horse battery"

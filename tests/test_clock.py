@@ -11,8 +11,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway import clock
-from gateway.clock import RELEASED, SETTLED_AFTER_S, TOLERANCE, GatewayClock
-from gateway.consent import Category, Granularity, Ledger, State
+from gateway.clock import (
+    RELEASED,
+    SETTLED_AFTER_S,
+    TOLERANCE,
+    GatewayClock,
+)
+from gateway.consent import (
+    Category,
+    Granularity,
+    Ledger,
+    State,
+)
 from gateway.consent.ledger import Event
 from gateway.errors import (
     ClockBehind,

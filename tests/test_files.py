@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Config, HistoryConfig
-from gateway.daemon import Daemon
-from gateway.data_folder import open_folder, take_folder
+from gateway.daemon.daemon import Daemon
+from gateway.daemon.data_folder import open_folder, take_folder
 from gateway.errors import ConfigError, DeviceKeyUnusable, GatewayError
 from tests.ports import free_port
 from tests.running import RunningGateway

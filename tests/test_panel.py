@@ -13,7 +13,12 @@ from gpiozero.exc import PinInvalidPin
 from gpiozero.pins.mock import MockFactory
 
 from gateway.config import PanelConfig
-from gateway.panel import HOLD_S, GpioPanel, NoPanel, open_panel
+from gateway.panel import (
+    HOLD_S,
+    GpioPanel,
+    NoPanel,
+    open_panel,
+)
 
 SETTINGS = PanelConfig()
 HELD_S = 0.3

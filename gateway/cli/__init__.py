@@ -11,20 +11,19 @@ from typing import Any
 import click
 
 from gateway import __version__
-from gateway.cli import (
-    checks,
-    clocks,
-    consents,
-    costs,
-    doctor,
-    histories,
-    keeping,
-    keys,
-    running,
-    simulating,
-    telegrams,
-)
+from gateway.cli.confirm_clock import confirm_clock
+from gateway.cli.consent import consent
+from gateway.cli.decode import decode
+from gateway.cli.demo import demo
+from gateway.cli.doctor import doctor
+from gateway.cli.history import history
+from gateway.cli.key import key
 from gateway.cli.output import HUNG_UP, drop_unread, printable_output
+from gateway.cli.run import run
+from gateway.cli.setup_code import setup_code
+from gateway.cli.simulate import simulate
+from gateway.cli.status import status
+from gateway.cli.stop_switch import stop_switch
 from gateway.errors import GatewayError
 
 
@@ -54,22 +53,18 @@ def main() -> None:
     """The P1 gateway: a smart meter's readings for its owner, and for nobody else without consent."""
 
 
-for command in (checks.verify, costs.cost, costs.tariffs):
-    histories.history.add_command(command)
-for command in (keeping.retention, keeping.back_up, keeping.restore, keeping.erase):
-    histories.history.add_command(command)
 for command in (
-    running.run,
-    running.demo,
-    running.status,
-    doctor.doctor,
-    running.setup_code,
-    running.stop_switch,
-    clocks.confirm_clock,
-    simulating.simulate,
-    telegrams.decode,
-    consents.consent,
-    histories.history,
-    keys.key,
+    run,
+    demo,
+    status,
+    doctor,
+    setup_code,
+    stop_switch,
+    confirm_clock,
+    simulate,
+    decode,
+    consent,
+    history,
+    key,
 ):
     main.add_command(command)

@@ -17,7 +17,13 @@ from typing import Any
 import click
 
 from gateway import errors
-from gateway.cli.options import CONFIG_PATH, ask, config_option, configured, json_option
+from gateway.cli.options import (
+    CONFIG_PATH,
+    ask,
+    config_option,
+    configured,
+    json_option,
+)
 from gateway.cli.output import terminal
 from gateway.clock import utc_now
 from gateway.config import AUTO, MeterConfig
@@ -33,7 +39,14 @@ from gateway.live import kind_of as name_of
 from gateway.meter import read_key
 from gateway.meter.damage import Cause
 from gateway.meter.diagnosis import Expected, has_beginning, judge
-from gateway.meter.findings import DAMAGE, SILENCE, Finding, Grade, damage_remedy, finding_of
+from gateway.meter.findings import (
+    DAMAGE,
+    SILENCE,
+    Finding,
+    Grade,
+    damage_remedy,
+    finding_of,
+)
 from gateway.meter.listening import Listener
 from gateway.meter.ports import DEV, the_port
 from gateway.meter.source import SourceKind, kind_of

@@ -13,7 +13,7 @@ import click
 
 from gateway import config, control
 from gateway.cli.output import terminal
-from gateway.data_folder import control_socket
+from gateway.daemon.data_folder import control_socket
 from gateway.errors import DaemonUnavailable, GatewayError
 
 CONFIG_PATH = Path("/etc/p1-gateway/gateway.toml")

@@ -1,16 +1,28 @@
 """Consent as a mechanism: nothing leaves the gateway but what `disclose` lets out.
 
-consent         terms and states              disclosure      what a consent lets out (pure)
+terms           what, and how it stands       disclosure      what a consent lets out (pure)
 ledger          the register, chained         disclosure_log  what was sent, counted
 notice          what the owner is told        receipt         what the owner keeps
 sharing         the owner's acts, in the ledger and at the broker
 """
 
-from gateway.consent.consent import Category, Consent, Granularity, Notice, State, Terms
 from gateway.consent.disclosure import Disclosure, disclose
 from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Ledger
-from gateway.consent.sharing import Access, Credentials, Sharing, is_being_cut_off
+from gateway.consent.sharing import (
+    Access,
+    Credentials,
+    Sharing,
+    is_being_cut_off,
+)
+from gateway.consent.terms import (
+    Category,
+    Consent,
+    Granularity,
+    Notice,
+    State,
+    Terms,
+)
 
 __all__ = [
     "Access",

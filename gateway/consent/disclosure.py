@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gateway.consent.consent import Category, Consent, Granularity
+from gateway.consent.terms import Category, Consent, Granularity
 
 _PHASE_QUANTITIES = [
     f"{what}_{phase}_{unit}"

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from gateway.consent.consent import LONGEST, Category
 from gateway.consent.disclosure import Disclosure
 from gateway.consent.ledger import Slot
+from gateway.consent.terms import LONGEST, Category
 from gateway.errors import HistoryError
 
 _SAVE_EVERY = timedelta(minutes=1)

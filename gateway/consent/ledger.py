@@ -17,9 +17,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.consent.consent import Consent, State, Terms
-from gateway.consent.ledger_lines import GENESIS, SCHEMA_VERSION, Entry, Event, LedgerKeys, Lines
-from gateway.errors import ConsentError, HistoryError, LedgerBroken, RolledBack
+from gateway.consent.ledger_lines import (
+    GENESIS,
+    SCHEMA_VERSION,
+    Entry,
+    Event,
+    LedgerKeys,
+    Lines,
+)
+from gateway.consent.terms import Consent, State, Terms
+from gateway.errors import (
+    ConsentError,
+    HistoryError,
+    LedgerBroken,
+    RolledBack,
+)
 from gateway.files import sync_folder, write_whole
 
 __all__ = ["Entry", "Event", "Ledger", "LedgerKeys", "Slot"]

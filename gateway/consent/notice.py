@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from gateway.consent.consent import Category, Granularity, Terms
+from gateway.consent.terms import Category, Granularity, Terms
 
 
 def N_(sentence: str) -> str:  # noqa: N802 - the name that extraction tools look for

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway.consent.consent import Consent
 from gateway.consent.ledger import Entry
+from gateway.consent.terms import Consent
 
 RECEIPT_VERSION = "1"
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from gateway.consent.consent import Consent, State, Terms
 from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Entry, Event, Ledger
 from gateway.consent.receipt import receipt
+from gateway.consent.terms import Consent, State, Terms
 from gateway.errors import (
     BrokerUnavailable,
     ClockNotBelieved,
@@ -44,7 +44,7 @@ class Credentials:
 
 
 class Access(Protocol):
-    """The broker's doors (see `gateway.broker.access`)."""
+    """The broker's doors (see `gateway.sharing.transports.mqtt.access`)."""
 
     def admit(self, consent: Consent, password: str) -> Credentials:
         """Let a recipient in to its own topics. Raises BrokerUnavailable."""

@@ -14,21 +14,18 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
-from gateway.errors import AlreadyClaimed, HistoryError, NotClaimed, StateUnusable
-from gateway.history.asking.open_history import OpenHistory
-from gateway.history.disk.anchor import ANCHOR_NAME, Anchor
-from gateway.history.disk.key_files import SecretFile
-from gateway.history.disk.store import Store
-from gateway.history.keeping import backup, renewal, verify
-from gateway.history.keeping.renewal import Progress
-from gateway.history.keeping.retention import Keeping, Removed, Retention
-from gateway.history.keeping.verify import Report
-from gateway.history.kept.periods import midnight
+from gateway.errors import (
+    AlreadyClaimed,
+    HistoryError,
+    NotClaimed,
+    StateUnusable,
+)
 from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
 from gateway.history.keys.password import check_password
 from gateway.history.keys.root_keys import DeviceKey, GatewayKeys
+from gateway.history.queries.open_history import OpenHistory
 from gateway.history.recording.memory import unpacked
 from gateway.history.recording.plausibility import Plausibility
 from gateway.history.recording.recorder import Recorder
@@ -39,6 +36,14 @@ from gateway.history.recording.writer import (
     WriterThread,
     forgotten_meters,
 )
+from gateway.history.records.periods import midnight
+from gateway.history.storage.anchor import ANCHOR_NAME, Anchor
+from gateway.history.storage.key_files import SecretFile
+from gateway.history.storage.store import Store
+from gateway.history.upkeep import backup, renewal, verify
+from gateway.history.upkeep.renewal import Progress
+from gateway.history.upkeep.retention import Keeping, Removed, Retention
+from gateway.history.upkeep.verify import Report
 
 RENEWED_EVERY = timedelta(days=365)
 Result = TypeVar("Result")

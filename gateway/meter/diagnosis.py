@@ -38,7 +38,14 @@ from gateway.meter.findings import (
     unreadable,
 )
 from gateway.meter.source import SourceKind
-from gateway.p1 import Decoder, Frame, Framer, MeterClock, Reading, checksum
+from gateway.p1 import (
+    Decoder,
+    Frame,
+    Framer,
+    MeterClock,
+    Reading,
+    checksum,
+)
 from gateway.p1.cipher import Decryptor, MeterKey
 
 _ENOUGH_TELEGRAMS = 5

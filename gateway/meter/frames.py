@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from gateway.errors import GatewayError, LineSilent, MeterUnavailable, NoTelegram, WrongSpeed
+from gateway.errors import (
+    GatewayError,
+    LineSilent,
+    MeterUnavailable,
+    NoTelegram,
+    WrongSpeed,
+)
 from gateway.meter.source import Source
 from gateway.meter.watch import Watch
 from gateway.p1 import Frame, Framer

@@ -7,7 +7,12 @@ values, units, times       what stands in one pair of brackets
 template                   the short way, for telegrams that keep their shape
 """
 
-from gateway.p1.cipher import Decryptor, EncryptedFrame, MeterKey, encrypt
+from gateway.p1.cipher import (
+    Decryptor,
+    EncryptedFrame,
+    MeterKey,
+    encrypt,
+)
 from gateway.p1.framer import Frame, Framer
 from gateway.p1.meaning import decode
 from gateway.p1.reading import MBusReading, Phase, Reading

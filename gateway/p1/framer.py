@@ -24,8 +24,20 @@ from gateway.errors import (
     TelegramTooLong,
 )
 from gateway.p1 import cipher
-from gateway.p1.checksum import START, checksum, fault, needs_checksum, split
-from gateway.p1.cipher import CERTAIN_HEADER, HALF_HEADER, HEADER, Decryptor, EncryptedFrame
+from gateway.p1.checksum import (
+    START,
+    checksum,
+    fault,
+    needs_checksum,
+    split,
+)
+from gateway.p1.cipher import (
+    CERTAIN_HEADER,
+    HALF_HEADER,
+    HEADER,
+    Decryptor,
+    EncryptedFrame,
+)
 
 # Luxembourg's telegrams have five messages of up to 2,048 characters each.
 MAX_FRAME = 16 * 1024

@@ -17,12 +17,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from gateway.p1 import devices, obis, telegram, units, values
+from gateway.p1 import (
+    devices,
+    obis,
+    telegram,
+    units,
+    values,
+)
 from gateway.p1.country import country_of
 from gateway.p1.devices import DeviceLine
 from gateway.p1.framer import Frame
 from gateway.p1.obis import Form, Row
-from gateway.p1.reading import MBusReading, MonthDemand, MonthEnd, PowerFailure, Reading
+from gateway.p1.reading import (
+    MBusReading,
+    MonthDemand,
+    MonthEnd,
+    PowerFailure,
+    Reading,
+)
 from gateway.p1.telegram import Line, Telegram, joined
 from gateway.p1.times import MeterClock, clock_is_set, set_time
 

@@ -21,7 +21,13 @@ from gateway.p1.framer import Frame
 from gateway.p1.meaning import HOME, decode
 from gateway.p1.obis import Form, Row
 from gateway.p1.reading import MBusReading, Reading
-from gateway.p1.times import LATEST_LEAD, MeterClock, clock_is_set, is_captured, set_time
+from gateway.p1.times import (
+    LATEST_LEAD,
+    MeterClock,
+    clock_is_set,
+    is_captured,
+    set_time,
+)
 
 _NUMBER = re.compile(
     r"\((?P<sign>-?)(?P<digits>\d+(?:\.(?P<decimals>\d+))?)(?:\*(?P<unit>[^()*]+))?\)", re.ASCII

@@ -17,13 +17,25 @@ from typing import Any
 from gateway.errors import ConfigError
 from gateway.p1 import MeterKey
 from gateway.simulator.dialects import Dialect
-from gateway.simulator.faults import FAULTS, FaultyMeter, MeterEvents, Schedule, Wish
+from gateway.simulator.faults import (
+    FAULTS,
+    FaultyMeter,
+    MeterEvents,
+    Schedule,
+    Wish,
+)
 from gateway.simulator.homes import HOMES, Home
 from gateway.simulator.household import Household
 from gateway.simulator.line import PATIENCE_S, TcpLine
 from gateway.simulator.mbus import devices_of
 from gateway.simulator.meter import SimulatedMeter
-from gateway.simulator.sending import Line, Meter, Pace, Sender, send_all
+from gateway.simulator.sending import (
+    Line,
+    Meter,
+    Pace,
+    Sender,
+    send_all,
+)
 
 _LAST_PORT = 65535
 _OTHER_FILES = 64  # what the program has open beside its readers

@@ -16,7 +16,15 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from gateway.simulator import gas, storage, water
-from gateway.simulator.appliances import DAY, HOUR, L1, MINUTE, Rhythm, Run, runs_of_day
+from gateway.simulator.appliances import (
+    DAY,
+    HOUR,
+    L1,
+    MINUTE,
+    Rhythm,
+    Run,
+    runs_of_day,
+)
 from gateway.simulator.holidays import public_holidays
 from gateway.simulator.homes import USUAL, Home
 from gateway.simulator.weather import Weather

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.errors import ConfigError, GatewayError
-from gateway.simulator.sending import Line, Meter, Pace, Sender, send_all
+from gateway.simulator.sending import (
+    Line,
+    Meter,
+    Pace,
+    Sender,
+    send_all,
+)
 
 PATIENCE_S = 0.2
 _BACKLOG = 64 * 1024

@@ -13,11 +13,22 @@ from random import Random
 from types import MappingProxyType
 from typing import Protocol
 
-from gateway.p1 import MBusReading, MeterKey, Reading, encrypt
+from gateway.p1 import (
+    MBusReading,
+    MeterKey,
+    Reading,
+    encrypt,
+)
 from gateway.p1.obis import BY_CODE, MONTH_END_CODES
 from gateway.p1.reading import MonthDemand, MonthEnd
 from gateway.p1.telegram import Telegram
-from gateway.simulator.counting import CountedDay, Counting, Counts, Held, What
+from gateway.simulator.counting import (
+    CountedDay,
+    Counting,
+    Counts,
+    Held,
+    What,
+)
 from gateway.simulator.demand import QUARTER
 from gateway.simulator.dialects import DSMR_5, Dialect, Printer
 from gateway.simulator.household import LOCAL, Household

@@ -19,7 +19,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway.clock import utc_now
-from gateway.consent import Category, Granularity, Notice, Terms
+from gateway.consent import (
+    Category,
+    Granularity,
+    Notice,
+    Terms,
+)
 from gateway.simulator import Household, SimulatedMeter
 from tests.bench import histories
 from tests.bench.decoding import decoding, decrypting, wire_to_reading

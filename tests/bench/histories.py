@@ -16,10 +16,16 @@ from random import Random
 from statistics import median
 
 from gateway.demo import fill_history
-from gateway.history import DeviceKey, OpenHistory, Period, SealedHistory, Span
-from gateway.history.kept.periods import midnight
-from gateway.history.kept.trace import decode, encode
+from gateway.history import (
+    DeviceKey,
+    OpenHistory,
+    Period,
+    SealedHistory,
+    Span,
+)
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.records.periods import midnight
+from gateway.history.records.trace import decode, encode
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from tests.history.noise import noisy_quarter

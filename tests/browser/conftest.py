@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
-from gateway.consent import Category, Granularity, Notice, Terms
-from gateway.page import PageServer
-from tests.page.home import NOON, PASSWORD, Home, quarters, reading
+from gateway.consent import (
+    Category,
+    Granularity,
+    Notice,
+    Terms,
+)
+from gateway.web import PageServer
+from tests.web.home import NOON, PASSWORD, Home, quarters, reading
 
 CHROMIUM = Path("/usr/bin/chromium")
 _QUIET = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import served
-from tests.page.home import NOON, PASSWORD, Home, reading
+from tests.web.home import NOON, PASSWORD, Home, reading
 
 pytestmark = pytest.mark.browser
 

@@ -11,10 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.consent import Category, Consent, Disclosure, Granularity, State, disclose
+from gateway.consent import (
+    Category,
+    Consent,
+    Disclosure,
+    Granularity,
+    State,
+    disclose,
+)
 from gateway.consent.disclosure import QUANTITIES, LivePace
 from gateway.history import Period, Row
-from gateway.history.kept.profile import ROW_QUANTITIES
+from gateway.history.records.profile import ROW_QUANTITIES
 from gateway.p1 import MBusReading, Reading, obis
 from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading, utc
 

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.consent import Category, Disclosure, DisclosureLog, Gap, Granularity, Sent
+from gateway.consent import (
+    Category,
+    Disclosure,
+    DisclosureLog,
+    Gap,
+    Granularity,
+    Sent,
+)
 from gateway.history import DeviceKey, HiddenFile
 from tests.made_up import NOON, Clock
 

@@ -19,7 +19,12 @@ from hypothesis import strategies as st
 
 from gateway.consent import Ledger, State
 from gateway.consent.ledger import Event
-from gateway.errors import ConsentError, GatewayError, LedgerBroken, RolledBack
+from gateway.errors import (
+    ConsentError,
+    GatewayError,
+    LedgerBroken,
+    RolledBack,
+)
 from gateway.history import DeviceKey, HiddenFile
 from tests.made_up import NOON, Clock, terms
 

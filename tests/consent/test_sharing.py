@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway.consent import Category, Consent, Credentials, DisclosureLog, Granularity, Ledger, Sharing, State
+from gateway.consent import (
+    Category,
+    Consent,
+    Credentials,
+    DisclosureLog,
+    Granularity,
+    Ledger,
+    Sharing,
+    State,
+)
 from gateway.consent.ledger import Event
 from gateway.errors import BrokerUnavailable, ConsentError
 from tests.made_up import NOON, NUMBER, Clock, terms

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.consent import Category, Granularity, Notice, State, Terms
+from gateway.consent import (
+    Category,
+    Granularity,
+    Notice,
+    State,
+    Terms,
+)
 from gateway.errors import ConsentError
 from tests.made_up import NOON, consent, terms
 

@@ -15,7 +15,12 @@ from random import Random
 
 from gateway.consent import State
 from gateway.errors import GatewayError
-from gateway.history import OpenHistory, Period, SealedHistory, settle
+from gateway.history import (
+    OpenHistory,
+    Period,
+    SealedHistory,
+    settle,
+)
 from gateway.history.recording.writer import Batch
 from tests.crash import workload
 from tests.crash.disk import Disk

@@ -23,13 +23,13 @@ from gateway.clock import GatewayClock
 from gateway.config import Config, HistoryConfig
 from gateway.consent import Ledger
 from gateway.consent.ledger import Event
-from gateway.data_folder import checkpoint_places, open_folder, open_ledger
+from gateway.daemon.data_folder import checkpoint_places, open_folder, open_ledger
+from gateway.daemon.rollback import RollbackCheck
 from gateway.history import Retention, SealedHistory, open_keys
-from gateway.history.kept.periods import midnight
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch, SealedWriter
+from gateway.history.records.periods import midnight
 from gateway.p1 import Reading
-from gateway.rollback import RollbackCheck
 from gateway.simulator import Household, SimulatedMeter
 from tests.made_up import NOON, PASSWORD, ZONE, local, terms
 

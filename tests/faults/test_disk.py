@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from gateway.history import DeviceKey, Period, SealedHistory
-from gateway.history.disk.store import Store
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch
+from gateway.history.storage.store import Store
 from gateway.simulator import Household, SimulatedMeter
 from tests.history.recording import steady, unlocked
 from tests.made_up import NOON, PASSWORD, ZONE

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from gateway.history import Period
-from gateway.history.kept.periods import midnight
+from gateway.history.records.periods import midnight
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS
-from gateway.simulator.faults import FaultyMeter, MeterEvents, Schedule, Wish
+from gateway.simulator.faults import (
+    FaultyMeter,
+    MeterEvents,
+    Schedule,
+    Wish,
+)
 from gateway.simulator.homes import HOMES
 from gateway.simulator.household import LOCAL
 from tests.running import PASSWORD, FedMeter, RunningGateway, until

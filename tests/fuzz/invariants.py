@@ -9,7 +9,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.errors import MalformedTelegram, TelegramError
-from gateway.p1 import Decoder, Decryptor, Frame, Framer, MeterKey, decode, telegram
+from gateway.p1 import (
+    Decoder,
+    Decryptor,
+    Frame,
+    Framer,
+    MeterKey,
+    decode,
+    telegram,
+)
 from gateway.p1.checksum import checksum
 from gateway.p1.framer import MAX_FRAME
 from tests.p1.encrypted import KEY, sealed

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.history import DeviceKey, GatewayKeys, SealedHistory
-from gateway.history.disk.key_files import SecretFile
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.storage.key_files import SecretFile
 from tests.made_up import PASSWORD, ZONE
 
 

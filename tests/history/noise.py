@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from gateway.history.kept.trace import Sample
+from gateway.history.records.trace import Sample
 
 
 def noisy_quarter(

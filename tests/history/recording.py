@@ -10,7 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gateway.history import OpenHistory, Recorder, Row, SealedHistory
+from gateway.history import (
+    OpenHistory,
+    Recorder,
+    Row,
+    SealedHistory,
+)
 from gateway.history.recording.writer import Batch
 from gateway.p1 import Reading
 from tests.made_up import NUMBER, PASSWORD, ZONE, reading

@@ -7,7 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.history import OpenHistory, Period, SealedHistory, open_keys
+from gateway.history import (
+    OpenHistory,
+    Period,
+    SealedHistory,
+    open_keys,
+)
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.p1 import Reading
 from tests.made_up import NOON, ZONE, reading

@@ -15,17 +15,29 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import AnchorRemoved, CannotUnlock, DeviceKeyUnusable, KeysExchanged, OlderCopy
-from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Period, SealedHistory
-from gateway.history.disk.chain import kept_from, trace_removed
-from gateway.history.disk.records import FirstKept
-from gateway.history.disk.store import Store
-from gateway.history.kept import profile
+from gateway.errors import (
+    AnchorRemoved,
+    CannotUnlock,
+    DeviceKeyUnusable,
+    KeysExchanged,
+    OlderCopy,
+)
+from gateway.history import (
+    DeviceKey,
+    GatewayKeys,
+    GatewaySecret,
+    Period,
+    SealedHistory,
+)
 from gateway.history.keys import keyring
 from gateway.history.keys.keyring import COST_IN_TESTS, HouseholdSeal
 from gateway.history.keys.root_keys import Authenticator
 from gateway.history.keys.seal import CIPHER_NAME, DataKey
 from gateway.history.recording.writer import DATA_KEY_PURPOSE
+from gateway.history.records import profile
+from gateway.history.storage.chain import kept_from, trace_removed
+from gateway.history.storage.rows import FirstKept
+from gateway.history.storage.store import Store
 from tests.history.recording import flipped, look, record, tamper, unlocked
 from tests.history.renewing import two_meters
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE

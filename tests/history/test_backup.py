@@ -18,10 +18,22 @@ from gateway.errors import (
     HistoryError,
     PasswordTooShort,
 )
-from gateway.history import DeviceKey, HiddenFile, SealedHistory, open_keys, settle
-from gateway.history.keeping import backup
-from gateway.history.keeping.backup import SUFFIX, back_up, backups, keep_newest, restore
+from gateway.history import (
+    DeviceKey,
+    HiddenFile,
+    SealedHistory,
+    open_keys,
+    settle,
+)
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.upkeep import backup
+from gateway.history.upkeep.backup import (
+    SUFFIX,
+    back_up,
+    backups,
+    keep_newest,
+    restore,
+)
 from tests.history.recording import record, unlocked
 from tests.history.renewing import HOUR, everything, sealed_history, two_meters
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE

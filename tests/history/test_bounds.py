@@ -10,10 +10,25 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import GatewayError, MeterClockJumps, TooManyMeters, TooManyMetersEver
-from gateway.history import Period, Plausibility, Recorder, Row
+from gateway.errors import (
+    GatewayError,
+    MeterClockJumps,
+    TooManyMeters,
+    TooManyMetersEver,
+)
+from gateway.history import (
+    Period,
+    Plausibility,
+    Recorder,
+    Row,
+)
 from gateway.history.recording.memory import packed
-from gateway.history.recording.plausibility import MEMORY, MOST_DEVICES, MOST_JUMPS, MOST_METERS
+from gateway.history.recording.plausibility import (
+    MEMORY,
+    MOST_DEVICES,
+    MOST_JUMPS,
+    MOST_METERS,
+)
 from gateway.history.recording.recorder import MOST_METERS as MOST_METERS_EVER
 from gateway.history.recording.writer import Batch
 from gateway.p1 import MBusReading, Reading, obis

@@ -14,9 +14,9 @@ from gateway.consent import Category, Granularity, disclose
 from gateway.consent.disclosure import QUANTITIES
 from gateway.errors import GatewayError, ImpossibleValue
 from gateway.history import Plausibility
-from gateway.history.kept.ceilings import CEILINGS, without_impossible
-from gateway.history.kept.profile import KEPT_QUANTITIES
-from gateway.history.kept.trace import COLUMNS
+from gateway.history.records.ceilings import CEILINGS, without_impossible
+from gateway.history.records.profile import KEPT_QUANTITIES
+from gateway.history.records.trace import COLUMNS
 from gateway.p1 import MBusReading, Reading, obis
 from gateway.p1.reading import MonthDemand, PowerFailure
 from tests.made_up import NOON, consent, reading

@@ -12,8 +12,20 @@ from stat import S_IMODE
 import pytest
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from gateway.errors import DeviceKeyUnusable, HistoryError, SealBroken, StateUnusable
-from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, HiddenFile, Recorder, SealedHistory
+from gateway.errors import (
+    DeviceKeyUnusable,
+    HistoryError,
+    SealBroken,
+    StateUnusable,
+)
+from gateway.history import (
+    DeviceKey,
+    GatewayKeys,
+    GatewaySecret,
+    HiddenFile,
+    Recorder,
+    SealedHistory,
+)
 from gateway.history.keys.keyring import HouseholdKey
 from gateway.history.keys.seal import DataKey
 from gateway.history.recording.memory import unpacked

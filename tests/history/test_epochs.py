@@ -15,9 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.history import DeviceKey, Period, Plausibility, Recorder, Row, SealedHistory, Span
-from gateway.history.asking.export import of_usage
+from gateway.history import (
+    DeviceKey,
+    Period,
+    Plausibility,
+    Recorder,
+    Row,
+    SealedHistory,
+    Span,
+)
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.queries.export import of_usage
 from gateway.history.recording.writer import Batch
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, unlocked

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.errors import CannotUnlock, HistoryError
 from gateway.history import HiddenFile, SealedHistory, open_keys
-from gateway.history.keeping.erase import erase
-from gateway.history.keeping.recovery import recover
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.upkeep.erase import erase
+from gateway.history.upkeep.recovery import recover
 from tests.history.recording import look, record
 from tests.history.renewing import HOUR, sealed_history, two_meters
 from tests.made_up import NUMBER, PASSWORD

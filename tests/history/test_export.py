@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from gateway.history import OpenHistory, SealedHistory, Span
-from gateway.history.asking.export import Export, of_curve, of_trace, of_usage, shown
+from gateway.history.queries.export import (
+    Export,
+    of_curve,
+    of_trace,
+    of_usage,
+    shown,
+)
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, record, steady, unlocked
 from tests.made_up import GAS_NUMBER, NOON, local, reading

@@ -20,10 +20,17 @@ from gateway.errors import (
     PasswordTooShort,
     StateUnusable,
 )
-from gateway.history import DeviceKey, GatewayKeys, GatewaySecret, Meter, Period, SealedHistory
-from gateway.history.disk.store import Store
+from gateway.history import (
+    DeviceKey,
+    GatewayKeys,
+    GatewaySecret,
+    Meter,
+    Period,
+    SealedHistory,
+)
 from gateway.history.keys import keyring
 from gateway.history.keys.keyring import COST_IN_TESTS, HouseholdSeal, WrappedHousehold
+from gateway.history.storage.store import Store
 from tests.history.recording import record, steady, unlocked
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.history.kept import limits
-from gateway.history.kept.profile import REGISTERS
 from gateway.history.recording.plausibility import _LITTLE
+from gateway.history.records import limits
+from gateway.history.records.profile import REGISTERS
 
 HOUR, DAY, YEAR = 3600, 86_400, 31_536_000
 IMPORT, GAS, WATER, HEAT, SUBMETER = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from gateway.history import Period, Row
-from gateway.history.kept.profile import MONTH_PEAK, MeterProfile
+from gateway.history.records.profile import MONTH_PEAK, MeterProfile
 from gateway.p1.reading import MonthDemand
 from tests.made_up import NUMBER, ZONE, local
 

@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.history import Meter, OpenHistory, Period, SealedHistory, Usage
-from gateway.history.asking.usage import between
-from gateway.history.kept.periods import midnight
-from gateway.history.kept.profile import Row
+from gateway.history import (
+    Meter,
+    OpenHistory,
+    Period,
+    SealedHistory,
+    Usage,
+)
+from gateway.history.queries.usage import between
+from gateway.history.records.periods import midnight
+from gateway.history.records.profile import Row
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, record, steady, unlocked
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, ZONE, local, reading

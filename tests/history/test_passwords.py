@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import PasswordTooCommon, PasswordTooShort
 from gateway.history import DeviceKey, SealedHistory
-from gateway.history.keeping import recovery
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.keys.password import SHORTEST_PASSWORD, check_password
+from gateway.history.upkeep import recovery
 from tests.history.recording import record
 from tests.history.renewing import HOUR, two_meters
 from tests.made_up import NUMBER, PASSWORD, ZONE

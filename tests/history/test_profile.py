@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.history import Period, Row
-from gateway.history.kept import periods, profile
-from gateway.history.kept.profile import KEPT_QUANTITIES, ROW_QUANTITIES, row_bytes
-from gateway.history.kept.varint import varint, varints
 from gateway.history.keys.seal import DataKey
+from gateway.history.records import periods, profile
+from gateway.history.records.profile import KEPT_QUANTITIES, ROW_QUANTITIES, row_bytes
+from gateway.history.records.varint import varint, varints
 from gateway.p1 import obis
 from gateway.p1.obis import MBUS_REGISTERS
 from tests.made_up import NOON, NUMBER, ZONE

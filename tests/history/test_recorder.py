@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.history import Meter, Period, Recorder, Row
+from gateway.history import (
+    Meter,
+    Period,
+    Recorder,
+    Row,
+)
 from gateway.history.recording.writer import Batch
 from gateway.p1 import MBusReading, Reading
 from tests.history.recording import MINUTE, rows_of, steady

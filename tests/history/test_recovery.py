@@ -15,8 +15,8 @@ from gateway.errors import (
     StateUnusable,
 )
 from gateway.history import DeviceKey, SealedHistory, open_keys
-from gateway.history.keeping.recovery import recover
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.upkeep.recovery import recover
 from tests.history.recording import look, record, tamper, unlocked
 from tests.history.renewing import HOUR, everything, sealed_history, two_meters
 from tests.made_up import NUMBER, PASSWORD

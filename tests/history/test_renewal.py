@@ -15,16 +15,29 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from gateway.errors import CannotUnlock, DeviceKeyUnusable, HistoryClosed, HistoryError
-from gateway.history import DeviceKey, GatewayKeys, HiddenFile, Period, Row, SealedHistory, open_keys
-from gateway.history.disk.anchor import Anchor
-from gateway.history.disk.chain import kept_from, trace_removed
-from gateway.history.disk.records import FirstKept
-from gateway.history.disk.store import Store
-from gateway.history.keeping import renewal
+from gateway.errors import (
+    CannotUnlock,
+    DeviceKeyUnusable,
+    HistoryClosed,
+    HistoryError,
+)
+from gateway.history import (
+    DeviceKey,
+    GatewayKeys,
+    HiddenFile,
+    Period,
+    Row,
+    SealedHistory,
+    open_keys,
+)
 from gateway.history.keys import seal, suites
 from gateway.history.keys.keyring import COST_IN_TESTS, open_with_password
 from gateway.history.recording.writer import SealedWriter
+from gateway.history.storage.anchor import Anchor
+from gateway.history.storage.chain import kept_from, trace_removed
+from gateway.history.storage.rows import FirstKept
+from gateway.history.storage.store import Store
+from gateway.history.upkeep import renewal
 from tests.history.recording import MINUTE, look, record, steady, tamper, unlocked
 from tests.history.renewing import DAY, HOUR, NOW, everything, sealed_history, two_meters
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE

@@ -14,12 +14,18 @@ from typing import Any, cast
 import pytest
 
 from gateway.errors import HistoryError
-from gateway.history import FolderLock, HiddenFile, SealedHistory, open_keys, settle
-from gateway.history.disk.anchor import Anchor
-from gateway.history.disk.store import Store
-from gateway.history.keeping import renewal
+from gateway.history import (
+    FolderLock,
+    HiddenFile,
+    SealedHistory,
+    open_keys,
+    settle,
+)
 from gateway.history.keys.keyring import COST_IN_TESTS, open_with_password
 from gateway.history.recording.writer import SealedWriter
+from gateway.history.storage.anchor import Anchor
+from gateway.history.storage.store import Store
+from gateway.history.upkeep import renewal
 from tests.history.recording import record, unlocked
 from tests.history.renewing import HOUR, NOW, everything, sealed_history, two_meters
 from tests.made_up import NUMBER, PASSWORD

@@ -12,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RetentionRefused
-from gateway.history import GatewayKeys, HiddenFile, Meter, Period, Retention, RetentionChoice, SealedHistory
-from gateway.history.disk.records import KeyPlace
-from gateway.history.keeping.retention import Removed, beginnings
+from gateway.history import (
+    GatewayKeys,
+    HiddenFile,
+    Meter,
+    Period,
+    Retention,
+    RetentionChoice,
+    SealedHistory,
+)
+from gateway.history.storage.rows import KeyPlace
+from gateway.history.upkeep.retention import Removed, beginnings
 from gateway.p1 import Reading
 from tests.history.recording import look, record, steady, tamper, unlocked
 from tests.made_up import GAS_NUMBER, NUMBER, ZONE, local, reading

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.history import SealedHistory, open_keys
-from gateway.history.keeping.backup import back_up
-from gateway.history.keeping.salvage import is_damaged, salvage
+from gateway.history.upkeep.backup import back_up
+from gateway.history.upkeep.salvage import is_damaged, salvage
 from tests.history.recording import look, record, steady, unlocked
 from tests.history.renewing import HOUR, everything, sealed_history
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE

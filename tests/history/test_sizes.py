@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history import DeviceKey, Period, SealedHistory
-from gateway.history.kept.profile import row_bytes
-from gateway.history.kept.trace import BLOCK_SIZES, COLUMNS
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.keys.seal import TAG_BYTES
+from gateway.history.records.profile import row_bytes
+from gateway.history.records.trace import BLOCK_SIZES, COLUMNS
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.homes import HOMES, Home

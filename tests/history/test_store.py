@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import HistoryError
 from gateway.history import SealedHistory
-from gateway.history.disk.store import SCHEMA_VERSION, Store
+from gateway.history.storage.store import SCHEMA_VERSION, Store
 from tests.history.recording import look
 
 

@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import CannotUnlock
-from gateway.history import GatewayKeys, OpenHistory, Period, SealedHistory
-from gateway.history.disk.store import Store
-from gateway.history.kept import profile
+from gateway.history import (
+    GatewayKeys,
+    OpenHistory,
+    Period,
+    SealedHistory,
+)
 from gateway.history.keys.keyring import HouseholdSeal
 from gateway.history.keys.seal import DataKey
 from gateway.history.recording.writer import DATA_KEY_PURPOSE
+from gateway.history.records import profile
+from gateway.history.storage.store import Store
 from tests.history.recording import flipped, look, record, steady, tamper, unlocked
 from tests.made_up import NOON, NUMBER
 

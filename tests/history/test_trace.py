@@ -8,9 +8,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.history.kept import trace
-from gateway.history.kept.trace import BLOCK_SIZES, COLUMNS, Block, Sample, block_size
 from gateway.history.keys.seal import DataKey
+from gateway.history.records import trace
+from gateway.history.records.trace import (
+    BLOCK_SIZES,
+    COLUMNS,
+    Block,
+    Sample,
+    block_size,
+)
 from tests.history.noise import noisy_quarter
 
 START = 1_781_092_800  # on a quarter

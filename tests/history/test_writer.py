@@ -13,10 +13,16 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import HistoryError
-from gateway.history import GatewayKeys, HiddenFile, Period, SealedHistory, WriterThread
-from gateway.history.disk.anchor import Anchor
-from gateway.history.disk.store import Store
+from gateway.history import (
+    GatewayKeys,
+    HiddenFile,
+    Period,
+    SealedHistory,
+    WriterThread,
+)
 from gateway.history.recording.writer import Batch, SealedWriter
+from gateway.history.storage.anchor import Anchor
+from gateway.history.storage.store import Store
 from tests.history.recording import MINUTE, look, steady, unlocked
 from tests.made_up import NOON
 

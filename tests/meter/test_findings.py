@@ -12,7 +12,12 @@ import pytest
 
 from gateway import errors
 from gateway.cli.doctor import judge_status
-from gateway.errors import ConfigError, GatewayError, MeterUnavailable, TelegramError
+from gateway.errors import (
+    ConfigError,
+    GatewayError,
+    MeterUnavailable,
+    TelegramError,
+)
 from gateway.live import kind_of as name_of
 from gateway.meter import open_source
 from gateway.meter.damage import Cause

@@ -5,7 +5,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from gateway.errors import ChecksumMismatch, GatewayError, MeterUnavailable, TelegramCut, WrongSpeed
+from gateway.errors import (
+    ChecksumMismatch,
+    GatewayError,
+    MeterUnavailable,
+    TelegramCut,
+    WrongSpeed,
+)
 from gateway.meter import Source, frames, open_source
 from gateway.p1 import Framer
 from gateway.p1.telegram import Telegram, serialize

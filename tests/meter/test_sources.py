@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigError, GatewayError, MeterUnavailable, TelegramCut
+from gateway.errors import (
+    ConfigError,
+    GatewayError,
+    MeterUnavailable,
+    TelegramCut,
+)
 from gateway.meter import Source, frames, open_source
 from gateway.p1 import Frame, Framer
 from gateway.p1.telegram import Telegram, serialize

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gateway.p1 import Decoder, Frame, Framer, MeterClock, Reading, decode
+from gateway.p1 import (
+    Decoder,
+    Frame,
+    Framer,
+    MeterClock,
+    Reading,
+    decode,
+)
 from gateway.p1.telegram import Line, Telegram, serialize
 
 RECEIVED = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)

@@ -6,7 +6,12 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from gateway.errors import TelegramError
-from gateway.p1 import Decryptor, Frame, Framer, MeterKey
+from gateway.p1 import (
+    Decryptor,
+    Frame,
+    Framer,
+    MeterKey,
+)
 from gateway.p1.framer import MAX_FRAME
 from gateway.p1.telegram import Telegram, serialize
 from gateway.simulator import Household, SimulatedMeter

@@ -12,12 +12,27 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
 
-from gateway.p1 import Frame, Framer, MBusReading, Reading
+from gateway.p1 import (
+    Frame,
+    Framer,
+    MBusReading,
+    Reading,
+)
 from gateway.p1.cipher import Decryptor, MeterKey, encrypt
-from gateway.p1.obis import BY_CODE, MONTH_END_CODES, MONTH_END_DEMANDS, Form
+from gateway.p1.obis import (
+    BY_CODE,
+    MONTH_END_CODES,
+    MONTH_END_DEMANDS,
+    Form,
+)
 from gateway.p1.reading import MonthDemand, MonthEnd, PowerFailure
 from gateway.p1.values import is_no_limit, value_text
-from gateway.simulator.dialects import Device, Dialect, Line, telegram_bytes
+from gateway.simulator.dialects import (
+    Device,
+    Dialect,
+    Line,
+    telegram_bytes,
+)
 
 KEY_HEX = "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF"
 AUTHENTICATION_KEY_HEX = "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"

@@ -15,7 +15,12 @@ from gateway.errors import (
     SecurityUnsupported,
     TelegramError,
 )
-from gateway.p1 import Decryptor, EncryptedFrame, MeterKey, encrypt
+from gateway.p1 import (
+    Decryptor,
+    EncryptedFrame,
+    MeterKey,
+    encrypt,
+)
 from gateway.p1.checksum import checksum
 from gateway.p1.telegram import Telegram, serialize
 from tests.p1.encrypted import KEY, TITLE, VECTOR, sealed

@@ -8,11 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.p1 import Decoder, MBusReading, Reading, decode
+from gateway.p1 import (
+    Decoder,
+    MBusReading,
+    Reading,
+    decode,
+)
 from gateway.p1.telegram import parse, serialize
 from gateway.p1.template import Template
 from gateway.simulator import Household, SimulatedMeter
-from gateway.simulator.dialects import DIALECTS, Dialect, telegram, told
+from gateway.simulator.dialects import (
+    DIALECTS,
+    Dialect,
+    telegram,
+    told,
+)
 from tests.p1.telegrams import frame_of, later, reading_of, wire
 
 EVERY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)

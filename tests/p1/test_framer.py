@@ -12,7 +12,13 @@ from gateway.errors import (
     TelegramError,
     TelegramTooLong,
 )
-from gateway.p1 import Decryptor, Frame, Framer, MeterKey, decode
+from gateway.p1 import (
+    Decryptor,
+    Frame,
+    Framer,
+    MeterKey,
+    decode,
+)
 from gateway.p1.checksum import checksum
 from gateway.p1.framer import MAX_FRAME
 from gateway.p1.telegram import Telegram, serialize

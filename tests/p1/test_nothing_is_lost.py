@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedTelegram
-from gateway.p1 import Decoder, Frame, Reading, decode, telegram
+from gateway.p1 import (
+    Decoder,
+    Frame,
+    Reading,
+    decode,
+    telegram,
+)
 from gateway.p1.obis import BY_CODE, Form, find
 from gateway.p1.reading import as_json
 from gateway.p1.telegram import Line

@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.p1 import Frame, Framer, MBusReading, MeterClock, Reading, decode
+from gateway.p1 import (
+    Frame,
+    Framer,
+    MBusReading,
+    MeterClock,
+    Reading,
+    decode,
+)
 from gateway.p1.checksum import checksum
 from gateway.p1.reading import MonthDemand, PowerFailure
 from gateway.p1.telegram import Telegram, serialize

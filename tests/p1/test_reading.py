@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedTelegram
-from gateway.p1 import Frame, Phase, Reading, decode
+from gateway.p1 import (
+    Frame,
+    Phase,
+    Reading,
+    decode,
+)
 from gateway.p1.meaning import HOME, interpret
 from gateway.p1.obis import BY_QUANTITY, Form, Row
 from gateway.p1.telegram import Telegram, serialize

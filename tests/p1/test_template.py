@@ -9,7 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedTelegram
-from gateway.p1 import Decoder, Frame, Framer, Reading, decode
+from gateway.p1 import (
+    Decoder,
+    Frame,
+    Framer,
+    Reading,
+    decode,
+)
 from gateway.p1.meaning import HOME
 from gateway.p1.telegram import Telegram, serialize
 from gateway.p1.template import Template

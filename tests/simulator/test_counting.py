@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.simulator import Household
-from gateway.simulator.counting import CountedDay, Counting, Held, What
+from gateway.simulator.counting import (
+    CountedDay,
+    Counting,
+    Held,
+    What,
+)
 from gateway.simulator.demand import Peak, Peaks, peaks_by_quarter
 from gateway.simulator.dialects import DIALECTS
 from gateway.simulator.electricity import quadrant, reactive_var

@@ -9,7 +9,14 @@ import pytest
 
 from gateway.p1 import MBusReading, Reading, decode
 from gateway.p1.reading import MonthDemand, PowerFailure
-from gateway.simulator.dialects import DIALECTS, DSMR_5, Dialect, Printer, telegram, telegram_bytes
+from gateway.simulator.dialects import (
+    DIALECTS,
+    DSMR_5,
+    Dialect,
+    Printer,
+    telegram,
+    telegram_bytes,
+)
 from tests.p1.telegrams import frame_of, reading_of, wire
 
 EVERY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)

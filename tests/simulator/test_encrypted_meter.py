@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import EncryptionKeyWrong, TelegramError
-from gateway.p1 import Decryptor, EncryptedFrame, Frame, Framer, MeterKey, decode
+from gateway.p1 import (
+    Decryptor,
+    EncryptedFrame,
+    Frame,
+    Framer,
+    MeterKey,
+    decode,
+)
 from gateway.simulator import DEVELOPMENT_KEY, Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS, Dialect
 

@@ -6,10 +6,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.errors import ConfigError, TelegramError
-from gateway.p1 import Decryptor, Frame, Framer, decode
+from gateway.p1 import (
+    Decryptor,
+    Frame,
+    Framer,
+    decode,
+)
 from gateway.simulator import DEVELOPMENT_KEY, Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS
-from gateway.simulator.faults import FAULTS, FaultyMeter, Schedule, Wish
+from gateway.simulator.faults import (
+    FAULTS,
+    FaultyMeter,
+    Schedule,
+    Wish,
+)
 from gateway.simulator.faults.on_line import heard
 
 START = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -13,11 +13,22 @@ from itertools import pairwise
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.p1 import Decoder, Frame, Framer, Reading
+from gateway.p1 import (
+    Decoder,
+    Frame,
+    Framer,
+    Reading,
+)
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS, DSMR_5, Dialect
 from gateway.simulator.faults import Wish
-from gateway.simulator.fleet import Connection, Fleet, Kind, homes_in_turn, tcp_lines
+from gateway.simulator.fleet import (
+    Connection,
+    Fleet,
+    Kind,
+    homes_in_turn,
+    tcp_lines,
+)
 from gateway.simulator.homes import HOMES
 from gateway.simulator.line import TcpLine
 from gateway.simulator.sending import Pace

@@ -17,7 +17,14 @@ import serial
 from gateway.errors import ConfigError, GatewayError
 from gateway.p1 import Frame, Framer
 from gateway.simulator import Household, SimulatedMeter
-from gateway.simulator.line import PtyLine, RecordedLine, StreamLine, TcpLine, appended, run
+from gateway.simulator.line import (
+    PtyLine,
+    RecordedLine,
+    StreamLine,
+    TcpLine,
+    appended,
+    run,
+)
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TELEGRAM = SimulatedMeter(Household(1), START).bytes_at(START)

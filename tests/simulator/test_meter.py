@@ -14,7 +14,14 @@ from dsmr_parser.parsers import TelegramParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.p1 import Decoder, Decryptor, Frame, Framer, Reading, decode
+from gateway.p1 import (
+    Decoder,
+    Decryptor,
+    Frame,
+    Framer,
+    Reading,
+    decode,
+)
 from gateway.p1.telegram import parse
 from gateway.simulator import DEVELOPMENT_KEY, Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS, Dialect

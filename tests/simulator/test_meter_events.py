@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
-from gateway.p1 import Decryptor, Frame, Framer, MBusReading, Reading, decode
+from gateway.p1 import (
+    Decryptor,
+    Frame,
+    Framer,
+    MBusReading,
+    Reading,
+    decode,
+)
 from gateway.simulator import DEVELOPMENT_KEY, Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS, DSMR_5
 from gateway.simulator.faults import MeterEvents, Schedule, Wish

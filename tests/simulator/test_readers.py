@@ -17,7 +17,13 @@ from gateway.p1.reading import MonthDemand, PowerFailure
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS, telegram_bytes
 from gateway.simulator.homes import HOMES
-from gateway.simulator.readers import ESPHOME_LONGEST, NEEDS, esphome_settings, hints, table
+from gateway.simulator.readers import (
+    ESPHOME_LONGEST,
+    NEEDS,
+    esphome_settings,
+    hints,
+    table,
+)
 
 ROOT = Path(__file__).parents[2]
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.simulator.sending import Pace, Sender, bytes_per_s, send_all
+from gateway.simulator.sending import (
+    Pace,
+    Sender,
+    bytes_per_s,
+    send_all,
+)
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TELEGRAM = bytes(range(256)) * 3

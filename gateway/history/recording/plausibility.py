@@ -27,9 +27,9 @@ from gateway.errors import (
     RegistersBeganAnew,
     TooManyMeters,
 )
-from gateway.history.kept import ceilings, limits
-from gateway.history.kept.limits import Limit
-from gateway.history.kept.profile import EXPORT_REGISTERS, IMPORT_REGISTERS
+from gateway.history.records import ceilings, limits
+from gateway.history.records.limits import Limit
+from gateway.history.records.profile import EXPORT_REGISTERS, IMPORT_REGISTERS
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.obis import MBUS_REGISTERS
 

@@ -13,11 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.errors import TooManyMetersEver
-from gateway.history.kept.periods import Period, period_start
-from gateway.history.kept.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
-from gateway.history.kept.trace import COLUMNS, Sample, block_size
 from gateway.history.recording.plausibility import Plausibility
 from gateway.history.recording.writer import Batch, Meter, TraceQuarter
+from gateway.history.records.periods import Period, period_start
+from gateway.history.records.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
+from gateway.history.records.trace import COLUMNS, Sample, block_size
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.obis import MBUS_REGISTERS
 

@@ -21,18 +21,30 @@ from datetime import date
 from typing import Any, TypeVar
 
 from gateway.errors import HistoryError, NotClaimed
-from gateway.history.disk.anchor import Anchor
-from gateway.history.disk.chain import UNKNOWN, Head, authenticated, heads_json, heads_of
-from gateway.history.disk.records import DataKeyRecord, Mark
-from gateway.history.disk.store import Store
-from gateway.history.kept import profile, trace
-from gateway.history.kept.profile import Row
-from gateway.history.kept.trace import Sample
 from gateway.history.keys import keyring
 from gateway.history.keys.keyring import HouseholdSeal
-from gateway.history.keys.root_keys import HIDING_BYTES, Authenticator, DeviceKey, GatewayKeys, GatewaySecret
+from gateway.history.keys.root_keys import (
+    HIDING_BYTES,
+    Authenticator,
+    DeviceKey,
+    GatewayKeys,
+    GatewaySecret,
+)
 from gateway.history.keys.seal import CIPHER_NAME, TAG_BYTES, DataKey
 from gateway.history.recording.memory import packed
+from gateway.history.records import profile, trace
+from gateway.history.records.profile import Row
+from gateway.history.records.trace import Sample
+from gateway.history.storage.anchor import Anchor
+from gateway.history.storage.chain import (
+    UNKNOWN,
+    Head,
+    authenticated,
+    heads_json,
+    heads_of,
+)
+from gateway.history.storage.rows import DataKeyRecord, Mark
+from gateway.history.storage.store import Store
 
 METERS_PURPOSE = "meters record"
 DATA_KEY_PURPOSE = "data key"

@@ -10,7 +10,14 @@ from gateway.simulator.dialects.dialect import Device, Dialect, Line
 from gateway.simulator.dialects.hungary import EON, WASION
 from gateway.simulator.dialects.lithuania import ESO
 from gateway.simulator.dialects.luxembourg import SMARTY
-from gateway.simulator.dialects.netherlands import DSMR_3, DSMR_4, DSMR_5, DSMR_22, DSMR_40, WARMTELINK
+from gateway.simulator.dialects.netherlands import (
+    DSMR_3,
+    DSMR_4,
+    DSMR_5,
+    DSMR_22,
+    DSMR_40,
+    WARMTELINK,
+)
 from gateway.simulator.dialects.nordic import H1_FINLAND, H1_SWEDEN
 from gateway.simulator.dialects.printing import Printer, telegram, telegram_bytes
 from gateway.simulator.dialects.switzerland import SWISS

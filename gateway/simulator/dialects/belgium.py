@@ -5,7 +5,12 @@ Tariff 1 is the day's. Thresholds that are off are written as the highest number
 
 from __future__ import annotations
 
-from gateway.simulator.dialects.dialect import EMPTY, Dialect, device, lines
+from gateway.simulator.dialects.dialect import (
+    EMPTY,
+    Dialect,
+    device,
+    lines,
+)
 
 _ENERGIES = ("energy_import_t1_wh", "energy_import_t2_wh", "energy_export_t1_wh", "energy_export_t2_wh")
 _DEMANDS = ("demand_current_quarter_w", "demand_max_month_w", "demand_history")

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from gateway.p1.obis import BY_QUANTITY, MBUS_CHANNELS, SCALES, TABLE, Form, Row
+from gateway.p1.obis import (
+    BY_QUANTITY,
+    MBUS_CHANNELS,
+    SCALES,
+    TABLE,
+    Form,
+    Row,
+)
 from gateway.p1.reading import SIMULATOR_MODEL
 from gateway.p1.times import MeterClock
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from gateway.p1.reading import SIMULATOR_MODEL
-from gateway.simulator.dialects.dialect import EMPTY, Dialect, device, lines
+from gateway.simulator.dialects.dialect import (
+    EMPTY,
+    Dialect,
+    device,
+    lines,
+)
 
 SMARTY = Dialect(
     name="lu-smarty",

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from gateway.p1.reading import SIMULATOR_MODEL
-from gateway.simulator.dialects.dialect import EMPTY, Dialect, device, lines
+from gateway.simulator.dialects.dialect import (
+    EMPTY,
+    Dialect,
+    device,
+    lines,
+)
 
 _ENERGIES = ("energy_import_t1_wh", "energy_import_t2_wh", "energy_export_t1_wh", "energy_export_t2_wh")
 _POWERS = ("power_import_w", "power_export_w")

@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from gateway.p1 import Frame, MBusReading, Reading, obis
+from gateway.p1 import (
+    Frame,
+    MBusReading,
+    Reading,
+    obis,
+)
 from gateway.p1.checksum import checksum
 from gateway.p1.obis import Form
 from gateway.p1.telegram import Telegram, parse
 from gateway.p1.times import MeterClock
 from gateway.p1.values import text_hex, value_text
-from gateway.simulator.dialects.dialect import EMPTY, Device, Dialect, Line, code_on
+from gateway.simulator.dialects.dialect import (
+    EMPTY,
+    Device,
+    Dialect,
+    Line,
+    code_on,
+)
 from gateway.simulator.dialects.telling import text_of, told
 
 _DEMAND = "1-0:1.6.0"

@@ -2,6 +2,12 @@
 
 from gateway.simulator.faults.in_meter import MeterEvents
 from gateway.simulator.faults.on_line import FaultyMeter
-from gateway.simulator.faults.schedule import FAULTS, Fault, Schedule, Strike, Wish
+from gateway.simulator.faults.schedule import (
+    FAULTS,
+    Fault,
+    Schedule,
+    Strike,
+    Wish,
+)
 
 __all__ = ["FAULTS", "Fault", "FaultyMeter", "MeterEvents", "Schedule", "Strike", "Wish"]

@@ -1,0 +1,22 @@
+"""`stop-switch`: nothing is shared while it is on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.options import (
+    ask,
+    config_option,
+)
+
+
+@click.command("stop-switch")
+@click.argument("what", type=click.Choice(["sharing"]))
+@click.argument("position", type=click.Choice(["on", "off"]))
+@config_option
+def stop_switch(what: str, position: str, config_path: Path | None) -> None:
+    """Stop sharing (on), or go on with it (off). Consents are kept."""
+    ask(config_path, f"{'stop' if position == 'on' else 'start'} {what}")
+    click.echo("Sharing is stopped: nothing leaves the gateway." if position == "on" else "Sharing goes on.")

@@ -1,0 +1,1 @@
+"""Who carries a disclosure to its recipient: one package or module a transport."""

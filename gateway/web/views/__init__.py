@@ -1,0 +1,1 @@
+"""What the owner sees and does: one module a view, with its templates."""

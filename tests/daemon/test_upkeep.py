@@ -1,0 +1,142 @@
+"""What is done now and then: a weekly backup, and the retention by a day that is certain."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.consent import DisclosureLog, Ledger, Sharing
+from gateway.daemon import upkeep as housekeeping
+from gateway.daemon.upkeep import Housekeeping
+from gateway.errors import BrokerUnavailable, GatewayError
+from gateway.history import (
+    DeviceKey,
+    HiddenFile,
+    Retention,
+    RetentionChoice,
+    SealedHistory,
+)
+from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history.upkeep.backup import backups
+from gateway.sharing import ManagedAccess
+from tests.history.recording import look, record
+from tests.history.renewing import HOUR, two_meters
+from tests.made_up import NOON, PASSWORD, ZONE, Clock
+from tests.ports import free_port
+
+
+class Kept:
+    """A history of ten days, and its housekeeping."""
+
+    def __init__(self, folder: Path, stick: Path) -> None:
+        device_key = DeviceKey.load_or_create(folder / "device.key")
+        self.clock = Clock(NOON + timedelta(days=11))
+        self.path = folder / "history.db"
+        self.history = SealedHistory(self.path, device_key, ZONE, COST_IN_TESTS)
+        self.faults: list[GatewayError] = []
+        ledger = Ledger(folder / "ledger", device_key, HiddenFile(folder / "newest", device_key), self.clock)
+        disclosures = DisclosureLog(HiddenFile(folder / "disclosures", device_key), self.clock)
+        access = ManagedAccess("127.0.0.1", free_port(), "")
+        self.choice = RetentionChoice(HiddenFile(folder / "retention", device_key), Retention())
+        self.to_reconcile: list[GatewayError] = []
+        self.housekeeping = Housekeeping(
+            self.history, self.choice, Sharing(ledger, access, disclosures, self.clock, lambda: None),
+            self, (stick, 2), self.clock, ZONE, self.faults.append,
+        )  # fmt: skip
+
+    connections = 0
+
+    def reconcile(self) -> None:
+        """In the publisher's place."""
+        for fault in self.to_reconcile:
+            raise fault
+
+    def claim(self) -> None:
+        self.history.claim(PASSWORD)
+        record(self.history, two_meters(0, 10), 6 * HOUR)
+
+    def trace_days(self) -> int:
+        query = "SELECT count(DISTINCT day) FROM data_key WHERE trace_removed_at IS NULL"
+        return int(look(self.path, query)[0][0])
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    return tmp_path / "stick"
+
+
+@pytest.fixture
+def kept(tmp_path: Path, stick: Path) -> Kept:
+    (tmp_path / "folder").mkdir()
+    return Kept(tmp_path / "folder", stick)
+
+
+def test_a_backup_is_made_each_week_and_the_newest_are_kept(kept: Kept, stick: Path) -> None:
+    kept.claim()
+    stick.mkdir()
+    made: list[str] = []
+    for _ in range(30):
+        kept.housekeeping.tick()
+        made += [path.name for path in backups(stick) if path.name not in made]
+        kept.clock.pass_by(days=1)
+    assert len(made) == 5
+    assert [path.name for path in backups(stick)] == made[-2:]
+    assert str(kept.housekeeping.status()["last_backup"]) > "2026-07"
+    assert kept.faults == []
+
+
+def test_a_stick_that_is_not_plugged_in_is_said_and_tried_again_the_next_day(kept: Kept, stick: Path) -> None:
+    kept.claim()
+    for _ in range(3):
+        kept.housekeeping.tick()
+    assert ["is the stick plugged in?" in str(fault) for fault in kept.faults] == [True]
+    stick.mkdir()
+    kept.housekeeping.tick()
+    assert backups(stick) == []
+    kept.clock.pass_by(days=1, seconds=1)
+    kept.housekeeping.tick()
+    assert len(backups(stick)) == 1
+
+
+def test_before_the_claim_nothing_is_done(kept: Kept, stick: Path) -> None:
+    stick.mkdir()
+    kept.housekeeping.tick()
+    assert (backups(stick), kept.faults) == ([], [])
+
+
+@pytest.mark.parametrize(("synchronised", "left"), [(True, 5), (False, 6)])
+def test_a_clock_that_nobody_set_makes_nothing_too_old(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, synchronised: bool, left: int
+) -> None:
+    monkeypatch.setattr(housekeeping, "is_synchronised", lambda: synchronised)
+    kept.claim()
+    kept.choice.choose(trace_days=5)
+    kept.clock.pass_by(days=0 if synchronised else 3000)
+    for _ in range(10):
+        kept.housekeeping.tick()
+    assert kept.trace_days() == left
+
+
+def test_what_one_part_cannot_do_keeps_no_other_from_its_turn(kept: Kept, stick: Path) -> None:
+    kept.claim()
+    stick.mkdir()
+    kept.to_reconcile.append(BrokerUnavailable("it does not answer"))
+    kept.housekeeping.tick()
+    assert len(kept.faults) == 1
+    assert len(backups(stick)) == 1
+
+
+def test_the_retention_is_looked_at_again_each_hour(kept: Kept) -> None:
+    kept.claim()
+    kept.housekeeping.tick()
+    before = kept.trace_days()
+    kept.choice.choose(trace_days=2)
+    kept.housekeeping.tick()
+    assert kept.trace_days() == before
+    kept.clock.pass_by(hours=1)
+    for _ in range(4):
+        kept.housekeeping.tick()
+    assert kept.trace_days() < before
+    assert isinstance(kept.clock(), datetime)
