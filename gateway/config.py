@@ -19,7 +19,6 @@ from gateway.errors import ConfigError
 
 AUTO = "auto"
 SERIAL_SETTINGS = (AUTO, "115200 8N1", "9600 7E1")
-BROKER_MODES = ("managed",)
 LANGUAGES = ("nl", "en")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -73,12 +72,10 @@ class HistoryConfig:
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    mode: str = "managed"
     host: str = "127.0.0.1"
     port: int = 1883
 
     def __post_init__(self) -> None:
-        _one_of("broker.mode", self.mode, BROKER_MODES)
         _between("broker.port", self.port, 1, 65535)
 
 

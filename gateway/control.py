@@ -1,7 +1,7 @@
-"""Control: how a command on this machine speaks to the running daemon.
+"""Control: how another process on this machine speaks to the running daemon.
 
-One request a connection, a JSON object on a line, over a Unix socket that only the gateway's user
-can open; one JSON object comes back. What can be asked is what the daemon gives in `operations`.
+One request a connection, a JSON object on a line, over a Unix socket that only the gateway's user can open;
+one JSON object comes back. What can be asked is what `gateway.operations` marks so.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gateway.errors import ConfigError, DaemonUnavailable, GatewayError
+from gateway.operations.remote import Answered, asked, name_of, result_of
 
-Operation = Callable[[dict[str, Any]], Any]
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _LONGEST_LINE = 64 * 1024
 _TIMEOUT_S = 30.0
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 class ControlServer:
     """Answers commands while the daemon runs, each in a thread of its own."""
 
-    def __init__(self, path: Path, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, path: Path, operations: Mapping[str, Answered]) -> None:
         """Raises ConfigError when there can be no socket at `path`."""
         path.unlink(missing_ok=True)  # what a killed daemon left
         self._path = path
@@ -53,9 +55,17 @@ class ControlServer:
         self._path.unlink(missing_ok=True)
 
 
-def ask(path: Path, operation: str, **facts: Any) -> Any:
-    """Ask the running daemon. Raises DaemonUnavailable, or GatewayError with the daemon's sentence."""
-    request = json.dumps({"operation": operation, "facts": facts}).encode() + b"\n"
+def ask(
+    path: Path,
+    operation: Callable[Concatenate[Any, Parameters], Result],
+    *_: Parameters.args,
+    **facts: Parameters.kwargs,
+) -> Result:
+    """Ask the running daemon to carry out an operation, as Sharing.withdraw, with these arguments.
+
+    Raises DaemonUnavailable, or GatewayError with the daemon's sentence.
+    """
+    request = json.dumps({"operation": name_of(operation), "facts": asked(facts)}).encode() + b"\n"
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_TIMEOUT_S)
@@ -71,13 +81,14 @@ def ask(path: Path, operation: str, **facts: Any) -> Any:
         raise DaemonUnavailable("the gateway does not answer") from None
     if "error" in answer:
         raise GatewayError(answer["error"])
-    return answer["result"]
+    found: Result = result_of(operation, answer["result"])
+    return found
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
-    def __init__(self, path: str, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, path: str, operations: Mapping[str, Answered]) -> None:
         self.operations = operations
         super().__init__(path, _Request)
 
@@ -98,11 +109,14 @@ class _Request(socketserver.StreamRequestHandler):
         with suppress(OSError):
             self.wfile.write(json.dumps(answer).encode() + b"\n")
 
-    def _answer(self, operation: Operation, facts: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, operation: Answered, facts: dict[str, Any]) -> dict[str, Any]:
         try:
             return {"result": operation(facts)}
         except GatewayError as error:
             return {"error": str(error)}
+        except (TypeError, ValueError, KeyError):
+            log.exception("a command asked in a way that is not understood")
+            return {"error": "the gateway does not know this request"}
         except Exception:
             log.exception("a command failed")
             return {"error": "the gateway could not do this: its log says why"}

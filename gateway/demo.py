@@ -31,18 +31,17 @@ from gateway.config import (
 )
 from gateway.consent import (
     Category,
-    Credentials,
     Granularity,
     Notice,
     Terms,
 )
 from gateway.consent.notice import notice_text
-from gateway.daemon.daemon import Daemon
-from gateway.daemon.data_folder import open_folder
+from gateway.daemon import Daemon
 from gateway.errors import GatewayError
-from gateway.history import SealedHistory
-from gateway.history.recording.writer import Batch
-from gateway.sharing import BrokerSecrets, Mosquitto, provision
+from gateway.folder import open_folder
+from gateway.history import Batch, SealedHistory
+from gateway.sharing import USUAL_FORMAT, USUAL_TRANSPORT, Credentials
+from gateway.sharing.transports.mqtt import Mosquitto, own_secrets, provision
 from gateway.simulator import Household, SimulatedMeter
 
 DAYS = 731  # 24 months
@@ -132,7 +131,7 @@ class Demo:
         `on_ready` hears whether the demo's consent is valid.
         """
         paths, _ = open_folder(self.config)
-        own = BrokerSecrets.load_or_create(paths.hidden("broker"))
+        own = own_secrets(paths.hidden)
         port = self.config.broker.port
         broker = Mosquitto(provision(paths.broker, own, port), port)
         try:
@@ -186,9 +185,9 @@ class Demo:
     def _ready(self, daemon: Daemon, on_ready: Callable[[bool], None]) -> None:
         """Grant the demo's consent at the first start; one that was withdrawn stays withdrawn."""
         if not self.facts.consent_id:
-            consent, credentials = daemon.sharing.grant(demo_terms(utc_now()), "demo")
-            self._write_recipient(credentials)
-            self._note(consent_id=consent.id)
+            granted = daemon.sharing.grant(demo_terms(utc_now()), "demo")
+            self._write_recipient(granted.credentials)
+            self._note(consent_id=granted.consent.id)
         else:
             self._write_port()
         self.facts.save(self._facts_path)
@@ -196,11 +195,8 @@ class Demo:
 
     def _write_recipient(self, credentials: Credentials) -> None:
         self.recipient_folder.mkdir(exist_ok=True, mode=0o700)
-        options = (
-            f"-h {credentials.host}\n-p {credentials.port}\n-u {credentials.username}\n"
-            f"-P {credentials.password}\n-t {credentials.topic}\n-V 5\n-v\n"
-        )
-        _write(self.recipient_folder / "mosquitto_sub", options)
+        if credentials.example is not None:
+            _write(self.recipient_folder / credentials.example.program, credentials.example.text + "\n")
 
     def _write_port(self) -> None:
         path = self.recipient_folder / "mosquitto_sub"
@@ -235,6 +231,8 @@ def demo_terms(now: datetime) -> Terms:
         valid_from=now,
         valid_until=now + timedelta(days=365),
         notice=Notice("", "en"),
+        format=USUAL_FORMAT,
+        transport=USUAL_TRANSPORT,
         live_interval_s=5,
     )
     return replace(terms, notice=Notice(notice_text(terms), "en"))

@@ -270,6 +270,11 @@ class HistoryClosed(HistoryError):
         super().__init__("this session has ended, since the password or the keys were changed: sign in again")
 
 
+class SetupCodeWrong(HistoryError):
+    def __init__(self) -> None:
+        super().__init__("that is not the setup code of this gateway")
+
+
 class PasswordTooShort(HistoryError):
     def __init__(self, minimum: int) -> None:
         self.minimum = minimum
@@ -461,7 +466,11 @@ class ClockFarAhead(ClockNotBelieved):
 # --- broker ----------------------------------------------------------------------------------
 
 
-class BrokerUnavailable(GatewayError):
+class TransportUnavailable(GatewayError):
+    """The way to recipients does not answer or refuses the gateway."""
+
+
+class BrokerUnavailable(TransportUnavailable):
     """The MQTT broker does not answer or refuses the gateway."""
 
 

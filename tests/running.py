@@ -22,8 +22,8 @@ from typing import Any
 from gateway.clock import SETTLED_AFTER_S, GatewayClock
 from gateway.config import Config, parse
 from gateway.control import ask
-from gateway.daemon.data_folder import control_socket, open_folder
 from gateway.errors import DaemonUnavailable
+from gateway.folder.data_folder import control_socket, open_folder
 from gateway.history import OpenHistory, SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.sharing import BrokerSecrets, Mosquitto, provision

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.config import Config, HistoryConfig
 from gateway.daemon.daemon import Daemon
-from gateway.daemon.data_folder import open_folder, take_folder
 from gateway.errors import ConfigError, DeviceKeyUnusable, GatewayError
+from gateway.folder.data_folder import open_folder, take_folder
 from tests.ports import free_port
 from tests.running import RunningGateway
 

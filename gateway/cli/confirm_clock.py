@@ -6,15 +6,9 @@ from pathlib import Path
 
 import click
 
+from gateway import operations
 from gateway.cli.options import config_option, configured
 from gateway.clock import utc_now
-from gateway.daemon.data_folder import (
-    open_clock,
-    open_folder,
-    open_ledger,
-    take_folder,
-)
-from gateway.history import SealedHistory
 
 
 @click.command("confirm-clock")
@@ -33,13 +27,5 @@ def confirm_clock(yes: bool, config_path: Path | None) -> None:
             f"This machine's clock says {shown:%A %d %B %Y, %H:%M} ({settings.history.timezone}).", err=True
         )
         click.confirm("Is that right, to the minute?", abort=True, err=True)
-    lock = take_folder(settings)
-    try:
-        paths, device_key = open_folder(settings)
-        clock = open_clock(paths)
-        open_ledger(paths, clock)
-        clock.note_history(SealedHistory(paths.history, device_key, settings.history.zone).newest_midnight())
-        clock.confirm()
-    finally:
-        lock.release()
+    operations.confirm_clock(settings)
     click.echo("The clock is confirmed until this machine is started again. Start the gateway now.")

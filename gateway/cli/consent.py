@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.options import (
-    ask,
-    config_option,
-    configured,
-    json_option,
-    parsed_date,
-)
+from gateway.cli.options import ask, config_option, configured, json_option, parsed_date
 from gateway.clock import utc_now
-from gateway.consent import (
+from gateway.errors import ConsentError
+from gateway.operations import (
+    CATEGORY_NAMES,
+    GRANULARITY_NAMES,
+    USUAL,
+    USUAL_FORMAT,
+    USUAL_TRANSPORT,
     Category,
     Consent,
+    Gateway,
     Granularity,
-    Ledger,
     Notice,
+    Sharing,
     Terms,
-    is_being_cut_off,
+    check_files,
+    consents_beside,
+    midnight,
+    notice_text,
 )
-from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES, notice_text
-from gateway.consent.receipt import receipt
-from gateway.consent.terms import USUAL
-from gateway.daemon.data_folder import (
-    check_rolled_back,
-    open_clock,
-    open_folder,
-    open_ledger,
-)
-from gateway.errors import ConsentError
-from gateway.history.records.periods import midnight
 
 
 @click.group()
@@ -44,25 +38,15 @@ def consent() -> None:
     """Who receives what."""
 
 
-def _opened(path: Path | None) -> tuple[Ledger, datetime]:
-    """The register of consents, and the time by which they hold: the gateway's, not this machine's alone."""
-    paths, _ = open_folder(configured(path))
-    clock = open_clock(paths)
-    ledger = open_ledger(paths, clock)
-    if ledger.fault is not None:
-        raise ledger.fault
-    return ledger, clock()
-
-
 @consent.command("list")
 @config_option
 @json_option
 def consent_list(config_path: Path | None, as_json_text: bool) -> None:
     """List all consents, the newest first."""
-    ledger, now = _opened(config_path)
-    consents = ledger.consents()
+    register, now = consents_beside(configured(config_path))
+    consents = register.consents()
     if as_json_text:
-        listed = [_consent_json(found, now, _is_being_cut_off(ledger, found, now)) for found in consents]
+        listed = [_consent_json(found, now, register.is_being_cut_off(found.id)) for found in consents]
         click.echo(json.dumps(listed, ensure_ascii=False))
         return
     if not consents:
@@ -72,12 +56,8 @@ def consent_list(config_path: Path | None, as_json_text: bool) -> None:
         state = found.state_at(now).value
         until = found.terms.valid_until.date()
         pending = "; being cut off: the MQTT broker has not confirmed it yet"
-        told = pending if _is_being_cut_off(ledger, found, now) else ""
+        told = pending if register.is_being_cut_off(found.id) else ""
         click.echo(f"{found.id}  {state:<9}  {found.terms.recipient}: {granted}, until {until}{told}")
-
-
-def _is_being_cut_off(ledger: Ledger, found: Consent, now: datetime) -> bool:
-    return is_being_cut_off(found, ledger.entries(found.id), now)
 
 
 def _consent_json(found: Consent, now: datetime, being_cut_off: bool) -> dict[str, Any]:
@@ -118,20 +98,31 @@ def consent_grant(
         if until is None
         else midnight(parsed_date(until) + timedelta(days=1), configured(config_path).history.zone)
     )
-    draft = Terms(recipient, purpose, _grants(allowed), now, end, Notice("", "en"), interval)
+    draft = Terms(
+        recipient=recipient,
+        purpose=purpose,
+        grants=_grants(allowed),
+        valid_from=now,
+        valid_until=end,
+        notice=Notice("", "en"),
+        format=USUAL_FORMAT,
+        transport=USUAL_TRANSPORT,
+        live_interval_s=interval,
+    )
     notice = notice_text(draft)
     if not yes:
         click.echo(notice, err=True)
         click.confirm("Do you consent?", abort=True, err=True)
-    terms = Terms(recipient, purpose, draft.grants, now, end, Notice(notice, "en"), interval)
-    given = ask(config_path, "grant", terms=terms.as_json())
+    terms = replace(draft, notice=Notice(notice, "en"))
+    given = ask(config_path, Sharing.grant, terms=terms, method="command")
+    consent_id, credentials = given.consent.id, given.credentials.fields
     if as_json_text:
-        click.echo(json.dumps(given))
+        click.echo(json.dumps({"consent": consent_id, **credentials}))
         return
-    click.echo(f"Consent {given['consent']} is given. The recipient's credentials, shown this once:\n")
-    for name in ("host", "port", "username", "password", "topic"):
-        click.echo(f"  {name:<9}{given[name]}")
-    click.echo(f"\nTake it back at any time: p1-gateway consent withdraw {given['consent']}")
+    click.echo(f"Consent {consent_id} is given. The recipient's credentials, shown this once:\n")
+    for name, value in credentials.items():
+        click.echo(f"  {name:<9}{value}")
+    click.echo(f"\nTake it back at any time: p1-gateway consent withdraw {consent_id}")
 
 
 def _grants(allowed: tuple[str, ...]) -> dict[Category, Granularity]:
@@ -153,8 +144,8 @@ def _grants(allowed: tuple[str, ...]) -> dict[Category, Granularity]:
 @config_option
 def consent_withdraw(consent_id: str, config_path: Path | None) -> None:
     """Take a consent back: nothing more is sent, and the recipient is cut off."""
-    withdrawn = ask(config_path, "withdraw", consent=consent_id)
-    if withdrawn["cut_off"]:
+    withdrawn = ask(config_path, Sharing.withdraw, consent_id=consent_id, method="command")
+    if withdrawn.cut_off:
         click.echo(f"Consent {consent_id} is withdrawn: nothing more is sent, and the recipient is cut off.")
     else:
         click.echo(
@@ -163,22 +154,39 @@ def consent_withdraw(consent_id: str, config_path: Path | None) -> None:
         )
 
 
+@consent.command("pause")
+@click.argument("consent_id", metavar="CONSENT")
+@config_option
+def consent_pause(consent_id: str, config_path: Path | None) -> None:
+    """Send nothing under a consent for now; its recipient is shut out."""
+    ask(config_path, Sharing.pause, consent_id=consent_id, method="command")
+    click.echo(f"Consent {consent_id} is paused. Go on with it: p1-gateway consent resume {consent_id}")
+
+
+@consent.command("resume")
+@click.argument("consent_id", metavar="CONSENT")
+@config_option
+def consent_resume(consent_id: str, config_path: Path | None) -> None:
+    """Go on with a paused consent; the recipient's credentials are the same."""
+    ask(config_path, Sharing.resume, consent_id=consent_id, method="command")
+    click.echo(f"Consent {consent_id} is in force again.")
+
+
 @consent.command("receipt")
 @click.argument("consent_id", metavar="CONSENT")
 @config_option
 def consent_receipt(consent_id: str, config_path: Path | None) -> None:
     """Print a consent's receipt, as JSON."""
-    ledger, now = _opened(config_path)
-    found = receipt(ledger.consent(consent_id), ledger.entries(consent_id), now)
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    register, _ = consents_beside(configured(config_path))
+    click.echo(json.dumps(register.receipt(consent_id), indent=2, ensure_ascii=False))
 
 
 @consent.command("verify")
 @config_option
 def consent_verify(config_path: Path | None) -> None:
     """Check that the register of consents is whole and unaltered, and no older copy."""
-    ledger, rolled_back = check_rolled_back(configured(config_path))
-    if (fault := ledger.fault or rolled_back) is not None:
+    fault = check_files(configured(config_path))
+    if fault is not None:
         raise fault
     click.echo("The register of consents is whole.")
 
@@ -193,9 +201,9 @@ def consent_accept(yes: bool, config_path: Path | None) -> None:
     consent in it ends, since a withdrawal may be missing: give them anew.
     """
     if not yes:
-        click.echo(ask(config_path, "status")["sharing"], err=True)
+        click.echo(ask(config_path, Gateway.status).sharing, err=True)
         click.confirm("Go on with the files as they are?", abort=True, err=True)
-    ask(config_path, "accept")
+    ask(config_path, Sharing.accept, method="command")
     click.echo(
         "Accepted. Sharing is stopped: look at p1-gateway consent list, then start it with p1-gateway"
         " stop-switch sharing off."

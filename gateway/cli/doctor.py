@@ -9,10 +9,9 @@ import json
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -50,6 +49,7 @@ from gateway.meter.findings import (
 from gateway.meter.listening import Listener
 from gateway.meter.ports import DEV, the_port
 from gateway.meter.source import SourceKind, kind_of
+from gateway.operations import Gateway, Status
 from gateway.p1 import MeterClock
 
 _WIDTH = 100
@@ -116,7 +116,7 @@ def _examined(config_path: Path | None, seconds: float, dev: Path) -> Iterator[F
     except KeyFileUnusable as error:
         yield _wrong("key", error)
     try:
-        status = ask(config_path, "status")
+        status = ask(config_path, Gateway.status)
     except DaemonUnavailable as error:
         yield Finding("gateway", Grade.NOTE, f"{_capital(error)}. The doctor listens itself.")
         yield from _line(settings.meter, expected, seconds, dev)
@@ -160,11 +160,11 @@ def _speed(setting: str, configured_setting: str) -> Finding:
     )
 
 
-def judge_status(status: Mapping[str, Any], kind: SourceKind) -> list[Finding]:
+def judge_status(status: Status, kind: SourceKind) -> list[Finding]:
     """What a running gateway says about itself. It has the port: nobody else can listen at it."""
     found = [Finding("gateway", Grade.GOOD, "The gateway is running; it was asked.")]
     fault = _fault(status, kind)
-    if status["meter"] != "receiving":
+    if status.meter != "receiving":
         cause = fault or SILENCE[kind]
         sentence = f" {fault.sentence}" if fault else ""
         found.append(
@@ -176,7 +176,7 @@ def judge_status(status: Mapping[str, Any], kind: SourceKind) -> list[Finding]:
             )
         )
     else:
-        came = f"Telegrams arrive: {status['telegrams']} since it was started."
+        came = f"Telegrams arrive: {status.telegrams} since it was started."
         found.append(Finding("telegrams", Grade.GOOD, came))
         if fault and fault.subject != "damage":  # how much is damaged is told below
             found.append(
@@ -185,29 +185,28 @@ def judge_status(status: Mapping[str, Any], kind: SourceKind) -> list[Finding]:
     return [*found, *_altered(status), *_damage(status, kind)]
 
 
-def _altered(status: Mapping[str, Any]) -> Iterator[Finding]:
-    for subject, fault_name in (("consents", "ledger_fault"), ("history", "history_fault")):
-        if status.get(fault_name):
-            yield Finding(subject, Grade.WRONG, f"{_capital(status[fault_name])}.", _ACCEPT)
+def _altered(status: Status) -> Iterator[Finding]:
+    for subject, fault in (("consents", status.ledger_fault), ("history", status.history_fault)):
+        if fault:
+            yield Finding(subject, Grade.WRONG, f"{_capital(fault)}.", _ACCEPT)
 
 
-def _fault(status: Mapping[str, Any], kind: SourceKind) -> Finding | None:
+def _fault(status: Status, kind: SourceKind) -> Finding | None:
     """The last thing that went wrong, in the words that the doctor has for what it finds itself."""
-    if not status["fault"]:
+    if not status.fault:
         return None
-    known = _FAULTS.get(status.get("fault_kind", ""))
+    known = _FAULTS.get(status.fault_kind or "")
     # Every other sentence says behind its colon what to do.
-    sentence, _, remedy = str(status["fault"]).partition(": ")
+    sentence, _, remedy = str(status.fault).partition(": ")
     return (known and finding_of(known, kind)) or Finding(
         "fault", Grade.WRONG, f"{_capital(sentence)}.", remedy and f"{_capital(remedy)}."
     )
 
 
-def _damage(status: Mapping[str, Any], kind: SourceKind) -> Iterator[Finding]:
-    faults = status.get("faults", {})
-    damaged = sum(faults.get(name_of(fault), 0) for fault in DAMAGE)
+def _damage(status: Status, kind: SourceKind) -> Iterator[Finding]:
+    damaged = sum(status.faults.get(name_of(fault), 0) for fault in DAMAGE)
     if damaged:
-        much = damaged > _MUCH_DAMAGE * (status["telegrams"] + damaged)
+        much = damaged > _MUCH_DAMAGE * (status.telegrams + damaged)
         yield Finding(
             "damage",
             Grade.WRONG if much else Grade.NOTE,

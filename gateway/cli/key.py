@@ -7,12 +7,9 @@ user.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
@@ -27,12 +24,9 @@ from gateway.cli.options import (
     password_file_option,
     progress_bar,
 )
-from gateway.clock import utc_now
 from gateway.config import Config
-from gateway.daemon.data_folder import HISTORY_NAME, open_folder, take_folder
 from gateway.errors import DaemonUnavailable
-from gateway.history import SealedHistory
-from gateway.history.upkeep import recovery
+from gateway.operations import Keys, Renewed, alone, beside, recover_alone, to_json
 
 
 @click.group()
@@ -47,17 +41,19 @@ def key_status(config_path: Path | None, as_json_text: bool) -> None:
     """Say when the keys were renewed, and when that is due."""
     settings = configured(config_path)
     try:
-        found = ask(config_path, "key status")
+        found = ask(config_path, Keys.status)
     except DaemonUnavailable:
-        found = _history(settings).key_status(utc_now().timestamp())
+        found = beside(settings).keys.status()
     if as_json_text:
-        click.echo(json.dumps(found))
-    elif not found["claimed"]:
+        click.echo(json.dumps(to_json(found)))
+    elif found.renewed_at is None or found.due_at is None:
         click.echo("This gateway has no owner yet, and so no keys to be renewed.")
     else:
-        renewed, due = (datetime.fromisoformat(found[name]).date() for name in ("renewed_at", "due_at"))
-        when = "now, at your next sign-in" if found["due"] else f"on {due}"
-        click.echo(f"renewed    {renewed}\ndue        {when}\ndevice key {settings.history.device_key}")
+        when = "now, at your next sign-in" if found.due else f"on {found.due_at.date()}"
+        click.echo(
+            f"renewed    {found.renewed_at.date()}\ndue        {when}\n"
+            f"device key {settings.history.device_key}"
+        )
 
 
 @key.command("renew")
@@ -82,17 +78,17 @@ def key_renew(
         renewed = _renewed_here(settings, number, password)
     else:
         try:
-            renewed = ask(config_path, "renew keys", number=number, password=password)
+            renewed = ask(config_path, Keys.renew_keys, number=number, password=password)
         except DaemonUnavailable:
             renewed = _renewed_here(settings, number, password)
     if as_json_text:
-        click.echo(json.dumps(renewed))
+        click.echo(json.dumps(to_json(renewed)))
         return
     click.echo(
         "The keys are renewed. Your new recovery code, shown this once; the old one opens nothing any more:\n"
-        f"\n  {renewed['recovery_code']}\n"
+        f"\n  {renewed.recovery_code}\n"
     )
-    if not renewed["device_key_replaced"]:
+    if not renewed.device_key_replaced:
         click.echo(
             "The device key stays as it was: the gateway cannot write where it lies. To replace it too, stop"
             " the gateway and run, as root:\n"
@@ -100,9 +96,9 @@ def key_renew(
         )
 
 
-def _renewed_here(settings: Config, number: str, password: str) -> dict[str, Any]:
-    with _alone(settings), progress_bar("Renewing the keys") as progress:
-        return asdict(_history(settings).renew(number, password, utc_now().timestamp(), progress))
+def _renewed_here(settings: Config, number: str, password: str) -> Renewed:
+    with alone(settings) as opened, progress_bar("Renewing the keys") as progress:
+        return opened.keys.renew(number, password, progress=progress)
 
 
 @key.command("change-password")
@@ -118,10 +114,16 @@ def key_change_password(
     password = asked_secret(password_file, "Password")
     new_password = _new_password(new_password_file)
     try:
-        ask(config_path, "change password", number=number, password=password, new_password=new_password)
+        ask(
+            config_path,
+            Keys.change_password,
+            number=number,
+            password=password,
+            new_password=new_password,
+        )
     except DaemonUnavailable:
-        with _alone(settings):
-            _history(settings).change_password(number, password, new_password)
+        with alone(settings) as opened:
+            opened.keys.change_password(number, password, new_password)
     click.echo(
         "The password is changed. Copies and backups that were made before still open with the old one: if"
         " someone else may know it, run p1-gateway key renew as well."
@@ -147,11 +149,9 @@ def key_recover(
     code = asked_secret(code_file, "Recovery code")
     new_password = _new_password(new_password_file)
     try:
-        ask(config_path, "recover", number=number, code=code, new_password=new_password)
+        ask(config_path, Keys.recover, number=number, code=code, new_password=new_password)
     except DaemonUnavailable:
-        with _alone(settings, settled=not new_device_key):
-            history = settings.history.data_dir / HISTORY_NAME
-            recovery.recover(history, settings.history.device_key, number, code, new_password, new_device_key)
+        recover_alone(settings, number, code, new_password, new_device_key=new_device_key)
     click.echo("The history opens with the new password. The recovery code stays as it is.")
 
 
@@ -159,18 +159,3 @@ def _new_password(file: TextIO | None) -> str:
     if file is not None:
         return asked_secret(file, "New password")
     return str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
-
-
-def _history(settings: Config) -> SealedHistory:
-    paths, device_key = open_folder(settings)
-    return SealedHistory(paths.history, device_key, settings.history.zone)
-
-
-@contextmanager
-def _alone(settings: Config, settled: bool = True) -> Iterator[None]:
-    """While no gateway runs."""
-    lock = take_folder(settings, settled)
-    try:
-        yield
-    finally:
-        lock.release()

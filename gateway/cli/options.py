@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Concatenate, ParamSpec, TextIO, TypeVar
 
 import click
 
 from gateway import config, control
 from gateway.cli.output import terminal
-from gateway.daemon.data_folder import control_socket
 from gateway.errors import DaemonUnavailable, GatewayError
+from gateway.operations import Gateway, control_socket
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 CONFIG_PATH = Path("/etc/p1-gateway/gateway.toml")
 
@@ -41,15 +44,20 @@ def configured(path: Path | None) -> config.Config:
     return config.load(path or CONFIG_PATH)
 
 
-def ask(path: Path | None, operation: str, **facts: Any) -> Any:
-    """Ask the running daemon; see `control.ask`."""
-    return control.ask(control_socket(configured(path).history.data_dir), operation, **facts)
+def ask(
+    path: Path | None,
+    operation: Callable[Concatenate[Any, Parameters], Result],
+    *_: Parameters.args,
+    **facts: Parameters.kwargs,
+) -> Result:
+    """Ask the running daemon to carry out an operation; see `control.ask`."""
+    return control.ask(control_socket(configured(path).history.data_dir), operation, *_, **facts)
 
 
 def asked_number(path: Path | None) -> str:
     """The electricity meter's number: from the running gateway, else from the owner."""
     try:
-        number = ask(path, "meter number")
+        number = ask(path, Gateway.meter_number)
     except DaemonUnavailable:
         number = None
     return str(number or click.prompt("Meter number, as on the front of the meter", err=True))

@@ -8,11 +8,8 @@ from pathlib import Path
 import click
 
 from gateway.cli.logs import log_to_stderr
-from gateway.cli.options import (
-    config_option,
-    configured,
-)
-from gateway.daemon.daemon import Daemon
+from gateway.cli.options import config_option, configured
+from gateway.daemon import Daemon
 
 
 @click.command()

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import (
-    ask,
-    config_option,
-)
+from gateway.cli.options import ask, config_option
+from gateway.operations import Sharing
 
 
 @click.command("stop-switch")
@@ -18,5 +16,5 @@ from gateway.cli.options import (
 @config_option
 def stop_switch(what: str, position: str, config_path: Path | None) -> None:
     """Stop sharing (on), or go on with it (off). Consents are kept."""
-    ask(config_path, f"{'stop' if position == 'on' else 'start'} {what}")
+    ask(config_path, Sharing.stop if position == "on" else Sharing.start, method="command")
     click.echo("Sharing is stopped: nothing leaves the gateway." if position == "on" else "Sharing goes on.")

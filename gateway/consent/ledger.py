@@ -149,7 +149,7 @@ class Ledger:
             return [consent for consent in self._consents.values() if consent.is_valid(now)]
 
     def to_cut_off(self) -> list[Consent]:
-        """Consents that ended, but whose recipient the broker may still know."""
+        """Consents that ended, but whose recipient the transport may still know."""
         with self._lock:
             ended = (State.WITHDRAWN, State.EXPIRED, State.REFUSED)
             return [c for c in self._consents.values() if c.state in ended and c.id not in self._cut_off]
@@ -283,7 +283,9 @@ class Ledger:
             self._sharing_stopped = entry.event is Event.SHARING_STOPPED
         elif entry.event is Event.REQUESTED:
             terms = Terms.from_json(entry.facts["terms"])
-            self._consents[entry.consent_id] = Consent(entry.consent_id, terms, State.REQUESTED)
+            self._consents[entry.consent_id] = Consent(
+                entry.consent_id, terms, State.REQUESTED, is_a_request=bool(entry.facts.get("is_a_request"))
+            )
         elif entry.event is Event.CUT_OFF:
             self._cut_off.add(entry.consent_id)
             consent = self._consents[entry.consent_id]
@@ -292,7 +294,9 @@ class Ledger:
         else:
             consent = replace(self._consents[entry.consent_id], state=_STATE_AFTER[entry.event])
             if entry.event is Event.GIVEN:
-                consent = replace(consent, given_at=entry.at)
+                changed = entry.facts.get("terms")  # the owner gave less than was asked for
+                terms = Terms.from_json(changed) if changed else consent.terms
+                consent = replace(consent, terms=terms, given_at=entry.at)
             if entry.event in _ENDS:
                 consent = replace(consent, ended_at=entry.at)
             self._consents[entry.consent_id] = consent

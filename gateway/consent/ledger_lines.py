@@ -31,7 +31,7 @@ class Event(StrEnum):
     RESUMED = "resumed"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
-    CUT_OFF = "cut off"  # the broker no longer knows the recipient, and keeps nothing for it
+    CUT_OFF = "cut off"  # the transport no longer knows the recipient, and stores nothing for it
     SHARING_STOPPED = "sharing stopped"
     SHARING_STARTED = "sharing started"
     CHECKPOINT = "checkpoint"  # how far the history had come
@@ -40,7 +40,7 @@ class Event(StrEnum):
 
 
 # What is sealed is filled up to a multiple of this, so that a length tells the event at most.
-_SIZES = {Event.REQUESTED: 4096, Event.CHECKPOINT: 512}
+_SIZES = {Event.REQUESTED: 4096, Event.GIVEN: 4096, Event.CHECKPOINT: 512}
 _USUAL_SIZE = 256
 
 

@@ -6,7 +6,7 @@ The fields follow ISO/IEC TS 27560 and the Kantara consent receipt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +16,12 @@ from gateway.consent.terms import Consent
 RECEIPT_VERSION = "1"
 
 
-def receipt(consent: Consent, entries: Sequence[Entry], now: datetime) -> dict[str, Any]:
+def receipt(
+    consent: Consent, entries: Sequence[Entry], now: datetime, technical: Mapping[str, Any]
+) -> dict[str, Any]:
     """The receipt as JSON values. `entries` are the ledger's lines of this consent, oldest first.
+
+    `technical` is what its transport says of how it is sent.
 
     It names the owner and the meter by nothing: both keep it, and it may be passed on.
     """
@@ -45,7 +49,7 @@ def receipt(consent: Consent, entries: Sequence[Entry], now: datetime) -> dict[s
             "sha256": hashlib.sha256(terms.notice.text.encode()).hexdigest(),
         },
         "withdrawal": "on the gateway's page under Sharing, or: p1-gateway consent withdraw " + consent.id,
-        "technical": {"protocol": "MQTT", "username": consent.id, "topic_prefix": consent.topic_prefix},
+        "technical": dict(technical),
         "rights": "access, copy, erasure and portability: GDPR articles 15, 17 and 20",
         "complaints": "the data protection authority of your country; in the Netherlands: "
         "Autoriteit Persoonsgegevens",

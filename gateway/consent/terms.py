@@ -19,7 +19,6 @@ USUAL = timedelta(days=365)
 LONGEST_NAME = 80
 LONGEST_PURPOSE = 300
 LONGEST_INTERVAL_S = 3600
-FORMATS = ("json",)
 
 
 class Category(StrEnum):
@@ -66,6 +65,7 @@ class Notice:
 class Terms:
     """What the owner decides on. Raises ConsentError when they are not proper terms.
 
+    `format` and `transport` are names: how it is written, and who carries it (see `gateway.sharing`).
     `live_interval_s` is the shortest time between two live messages, in seconds.
     """
 
@@ -75,8 +75,9 @@ class Terms:
     valid_from: datetime
     valid_until: datetime
     notice: Notice
+    format: str
+    transport: str
     live_interval_s: int = 10
-    format: str = "json"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grants", MappingProxyType(dict(self.grants)))
@@ -90,8 +91,6 @@ class Terms:
             raise ConsentError("the consent must end after it begins")
         if self.valid_until - self.valid_from > LONGEST:
             raise ConsentError("a consent lasts at most 24 months: choose an earlier end")
-        if self.format not in FORMATS:
-            raise ConsentError(f"the format {self.format} is not known: choose one of {', '.join(FORMATS)}")
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -102,6 +101,7 @@ class Terms:
             "valid_from": self.valid_from.isoformat(),
             "valid_until": self.valid_until.isoformat(),
             "format": self.format,
+            "transport": self.transport,
             "notice": {"text": self.notice.text, "language": self.notice.language},
         }
 
@@ -116,23 +116,24 @@ class Terms:
             valid_from=datetime.fromisoformat(stored["valid_from"]),
             valid_until=datetime.fromisoformat(stored["valid_until"]),
             format=stored["format"],
+            transport=stored["transport"],
             notice=Notice(**stored["notice"]),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The terms with an id, and how they stand. `id` is also the MQTT username of the recipient."""
+    """The terms with an id, and how they stand.
+
+    `is_a_request`: the recipient asked for it, so that it waits for the owner's decision.
+    """
 
     id: str
     terms: Terms
     state: State
     given_at: datetime | None = None
     ended_at: datetime | None = None
-
-    @property
-    def topic_prefix(self) -> str:
-        return f"p1/{self.id}"
+    is_a_request: bool = False
 
     def is_valid(self, now: datetime) -> bool:
         """Whether anything may be disclosed under it at this moment."""

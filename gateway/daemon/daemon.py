@@ -1,44 +1,26 @@
 """The daemon: the rooms joined, and the one loop that a telegram goes through.
 
-Threads: the meter's loop (the caller's own thread), the history's writer, the publisher's and
-MQTT's, the page's, the control socket's, one for what must be done now and then, and systemd's watchdog.
+Threads: the meter's loop (the caller's own thread), the history's writer, the dispatcher's and
+MQTT's, the page's, the control socket's, the upkeep's, and systemd's watchdog.
 A thread that dies takes the daemon down: systemd starts it again, and nothing fails silently.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from gateway.clock import GatewayClock
 from gateway.config import Config
-from gateway.consent import (
-    DisclosureLog,
-    Ledger,
-    Sharing,
-    Terms,
-)
+from gateway.consent import DisclosureLog, Ledger
 from gateway.control import ControlServer
-from gateway.daemon.data_folder import (
-    DataFolder,
-    checkpoint_places,
-    open_clock,
-    open_folder,
-    open_ledger,
-    open_retention,
-    take_folder,
-)
-from gateway.daemon.rollback import BrokerPlace, RollbackCheck
-from gateway.daemon.upkeep import Housekeeping
+from gateway.daemon.systemd import notify_systemd
+from gateway.daemon.upkeep import Upkeep
 from gateway.errors import (
     ClockNotBelieved,
     ClockNotSet,
@@ -50,41 +32,38 @@ from gateway.errors import (
     MeterNumberMissing,
     MeterUnavailable,
 )
-from gateway.history import (
-    Judged,
-    Plausibility,
-    Recorder,
-    Row,
-    SealedHistory,
-    WriterThread,
+from gateway.folder import (
+    DataFolder,
+    RollbackCheck,
+    WitnessPlace,
+    checkpoint_places,
+    open_clock,
+    open_folder,
+    open_ledger,
+    open_retention,
+    open_tariffs,
+    take_folder,
 )
+from gateway.history import Judged, Plausibility, Recorder, Row, SealedHistory, WriterThread
 from gateway.live import Live, kind_of
 from gateway.meter import MeterLine, frames, read_key
-from gateway.p1 import (
-    Decoder,
-    Frame,
-    Framer,
-    MeterClock,
+from gateway.operations import (
+    Gateway,
+    Implausible,
+    Keys,
+    Operations,
+    SetupCode,
+    Sharing,
+    Status,
+    Storage,
 )
+from gateway.p1 import Decoder, Frame, Framer, MeterClock
 from gateway.p1.cipher import Decryptor
 from gateway.panel import open_panel
-from gateway.sharing import (
-    PUBLISHER,
-    BrokerSecrets,
-    Login,
-    ManagedAccess,
-    Outbox,
-    Publisher,
-    PublisherThread,
-)
-from gateway.web import (
-    PageServer,
-    Services,
-    SetupCode,
-    create_app,
-)
+from gateway.sharing import Dispatcher, DispatcherThread, Outbox, open_transports
+from gateway.web import PageServer, create_app
 
-_NOW_AND_THEN_S = 5.0
+_TICK_S = 5.0
 _LONGEST_TURN_S = 900.0
 _SAME_FAULT_AGAIN_S = 600.0
 
@@ -106,9 +85,6 @@ class Daemon:
         self.live = Live(clock)
         self._lock = take_folder(config, tell=self._fault, as_root=False)
         folder, device_key = open_folder(config)
-        self._browser_key = folder.secret.subkey("known browsers")
-        secrets = BrokerSecrets.load_or_create(folder.hidden("broker"))
-        broker = config.broker
         self.history = SealedHistory(folder.history, device_key, config.history.zone)
         self._history_fault = self.history.older_copy()
         open_clock(folder, clock).note_history(self.history.newest_midnight())
@@ -116,32 +92,34 @@ class Daemon:
         self._disclosures = DisclosureLog(
             folder.hidden("disclosures"), clock, folder.hidden("disclosures-since")
         )
-        self._publisher = Publisher(
-            Login(broker.host, broker.port, PUBLISHER, secrets.publisher),
+        transports = open_transports(config, folder.hidden, clock)
+        self._dispatcher = Dispatcher(
             self.ledger,
             self._disclosures,
             Outbox(folder.hidden("outbox"), clock),
+            transports,
             clock,
             clock_is_believed=lambda: clock.doubt() is None,
         )
-        self._publishing = PublisherThread(self._publisher, self._fault)
-        access = ManagedAccess(broker.host, broker.port, secrets.administrator)
+        self._dispatching = DispatcherThread(self._dispatcher, self._fault)
         self.sharing = Sharing(
-            self.ledger, access, self._disclosures, clock, self._sharing_changed, clock.doubt
+            self.ledger, transports, self._disclosures, clock, self._sharing_changed, clock.doubt
         )
+        witness = next((one.witness for one in transports.values() if one.witness is not None), None)
         self._rollback = RollbackCheck(
             self.ledger,
             self.history,
             checkpoint_places(folder, config, self.ledger, self.history),
-            BrokerPlace(access, folder.secret),
+            None if witness is None else WitnessPlace(witness, folder.secret),
         )
         self._rollback.start()
         self._check_files()
-        self._housekeeping = Housekeeping(
+        retention = open_retention(folder, config)
+        self._upkeep = Upkeep(
             self.history,
-            open_retention(folder, config),
+            retention,
             self.sharing,
-            self._publisher,
+            self._dispatcher,
             (Path(config.history.backup_dir), config.history.backup_keep)
             if config.history.backup_dir
             else None,
@@ -150,6 +128,15 @@ class Daemon:
             self._fault,
         )
         self.setup_code = SetupCode(folder.setup_code)
+        self.operations = Operations(
+            gateway=Gateway(self.live, self.status),
+            sharing=self.sharing,
+            keys=Keys(self.history, self.setup_code, clock, self.live.meter_number),
+            storage=Storage(self.history, retention, open_tariffs(folder), clock),
+            live=self.live,
+            clock=clock,
+            zone=config.history.zone,
+        )
         self._recording: tuple[Recorder, WriterThread] | None = None
         meter = config.meter
         self._framer = Framer(Decryptor(read_key(meter.key_file)))
@@ -157,8 +144,8 @@ class Daemon:
             MeterClock(config.history.zone, meter.winter_time_only), meter.number.strip() or None
         )
         self._plausibility = Plausibility(self._fault, clock)
-        self._page = self._page_server()
-        self._control = ControlServer(folder.control, self._operations())
+        self._page = self._page_server(folder.secret.subkey("known browsers"))
+        self._control = ControlServer(folder.control, self.operations.answered())
         self._panel = open_panel(config.panel, self._button_held)
 
     def _open_ledger(self, folder: DataFolder) -> Ledger:
@@ -199,7 +186,7 @@ class Daemon:
         plausible = self._plausibility.judge(reading)  # held until confirmed, else as it came
         for judged in plausible:
             rows = self._record(judged, recorder)  # to the writer's thread: sealed, on disk
-            self._publishing.offer(rows, judged.reading)  # to the publisher's: what was consented to
+            self._dispatching.offer(rows, judged.reading)  # to the dispatcher's: what was consented to
         if not plausible:
             self.live.note_held()
         self._panel.beat()
@@ -236,11 +223,11 @@ class Daemon:
         if self._history_fault is not None:
             log.error("%s", self._history_fault)
         threading.excepthook = self._thread_died
-        parts = (self._publishing, self._page, self._control)
+        parts = (self._dispatching, self._page, self._control)
         for part in parts:
             part.start()
-        now_and_then = threading.Thread(target=self._now_and_then, name="now and then")
-        now_and_then.start()
+        upkeep = threading.Thread(target=self._look_after, name="upkeep")
+        upkeep.start()
         watching = threading.Thread(target=self._watch, name="watchdog")
         watching.start()
         try:
@@ -250,7 +237,7 @@ class Daemon:
         finally:
             self._stopping.set()
             notify_systemd("STOPPING=1")
-            now_and_then.join()
+            upkeep.join()
             watching.join()
             for part in parts:
                 part.stop()
@@ -270,7 +257,7 @@ class Daemon:
         self._panel.close()
         self._check_files()
         try:
-            self._publisher.stop()
+            self._dispatcher.stop()
             self._disclosures.close()
             self._clock.save()
         except HistoryError as fault:
@@ -283,12 +270,12 @@ class Daemon:
             writer.stop()
         self._lock.release()
 
-    def _now_and_then(self) -> None:
-        while not self._stopping.wait(_NOW_AND_THEN_S):
+    def _look_after(self) -> None:
+        while not self._stopping.wait(_TICK_S):
             self._ticked_at = time.monotonic()
             self._note_clock()
             self._look_for_rollback()
-            self._housekeeping.tick()
+            self._upkeep.tick()
 
     def _note_clock(self) -> None:
         """Remember how late it is, and tell once when the clock is doubted or believed again."""
@@ -304,8 +291,8 @@ class Daemon:
                 log.warning("%s", self._clock_doubt)
 
     def _watch(self) -> None:
-        """Tell systemd that all is well; a turn of the housekeeping may take a while, on a slow stick."""
-        while not self._stopping.wait(_NOW_AND_THEN_S):
+        """Tell systemd that all is well; a turn of the upkeep may take a while, on a slow stick."""
+        while not self._stopping.wait(_TICK_S):
             if time.monotonic() - self._ticked_at < _LONGEST_TURN_S:
                 notify_systemd("WATCHDOG=1")
 
@@ -339,13 +326,13 @@ class Daemon:
 
     def _sharing_changed(self) -> None:
         """After each act of the owner: it counts at once, and cannot be undone by older files."""
-        self._publisher.reconcile()
+        self._dispatcher.reconcile()
         self._check_files()
 
     def _check_files(self) -> None:
         try:
             self._rollback.tick(visit_broker=False)
-        except GatewayError as fault:  # the housekeeping tries it again
+        except GatewayError as fault:  # the upkeep tries it again
             self._fault(fault)
 
     def _button_held(self) -> None:
@@ -358,101 +345,50 @@ class Daemon:
         except GatewayError as error:
             log.error("%s", error)
 
-    # --- what page and commands can ask --------------------------------------------------------
+    # --- what the edges see -------------------------------------------------------------------
 
-    def _page_server(self) -> PageServer:
+    def _page_server(self, browser_key: bytes) -> PageServer:
         settings = self._config.page
-        services = Services(
-            history=self.history,
-            live=self.live,
-            sharing=self.sharing,
-            setup_code=self.setup_code,
-            clock=self._clock,
-            zone=self._config.history.zone,
-            browser_key=self._browser_key,
-        )
         try:
-            return PageServer(create_app(services, settings), settings)
+            return PageServer(create_app(self.operations, settings, browser_key), settings)
         except OSError as error:
             where = settings.socket or f"{settings.host}:{settings.port}"
             raise ConfigError(f"the page cannot listen at {where}: {error.strerror or error}") from None
 
-    def _operations(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
-        return {
-            "status": lambda _: self.status(),
-            "meter number": lambda _: self.live.meter_number(),
-            "grant": self._grant,
-            "withdraw": self._withdraw,
-            "key status": lambda _: self._key_status(),
-            "renew keys": self._renew_keys,
-            "change password": lambda asked: self.history.change_password(
-                asked["number"], asked["password"], asked["new_password"]
-            ),
-            "recover": lambda asked: self.history.recover(
-                asked["number"], asked["code"], asked["new_password"]
-            ),
-            "accept": lambda _: self.sharing.accept("command"),
-            "stop sharing": lambda _: self.sharing.stop("command"),
-            "start sharing": lambda _: self.sharing.start("command"),
-        }
-
-    def _grant(self, asked: dict[str, Any]) -> dict[str, Any]:
-        consent, credentials = self.sharing.grant(Terms.from_json(asked["terms"]), "command")
-        return {
-            "consent": consent.id,
-            "host": credentials.host,
-            "port": credentials.port,
-            "username": credentials.username,
-            "password": credentials.password,
-            "topic": credentials.topic,
-        }
-
-    def _withdraw(self, asked: dict[str, Any]) -> dict[str, Any]:
-        consent = self.sharing.withdraw(asked["consent"], "command")
-        return {"consent": consent.id, "cut_off": not self.sharing.is_being_cut_off(consent.id)}
-
-    def _key_status(self) -> dict[str, Any]:
-        return self.history.key_status(self._clock().timestamp())
-
-    def _renew_keys(self, asked: dict[str, Any]) -> dict[str, Any]:
-        renewed = self.history.renew(asked["number"], asked["password"], self._clock().timestamp())
-        return asdict(renewed)
-
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """How the gateway is doing: no reading, no number."""
         latest = self.live.latest()
         now, doubt = self._clock(), self._clock.doubt()
-        return {
-            "claimed": self.history.claimed,
-            "history_fault": self._history_fault_now(),
-            "ledger_fault": self.ledger.fault and str(self.ledger.fault),
-            "meter": "receiving" if self.live.is_fresh() else "silent",
-            "fault": latest.fault and str(latest.fault),
-            "fault_kind": latest.fault and kind_of(type(latest.fault)),
-            "telegrams": latest.telegrams,
-            "damaged": latest.damaged,
-            "faults": self.live.faults(),
-            "noise_bytes": self._framer.noise,
-            "messages": self.live.messages,
-            "clock_losses": self.live.clock_losses,
-            "implausible": {
-                "held": self._plausibility.held,
-                "dropped": self._plausibility.dropped,
-                "epochs": self._plausibility.epochs,
-                "impossible": self._plausibility.impossible,
-                "refused": self._plausibility.refused,
-            },
-            "simulated": latest.reading is not None and latest.reading.simulated,
-            "country": latest.reading and latest.reading.country,
-            "last_telegram_at": latest.received_at and latest.received_at.isoformat(timespec="seconds"),
-            "clock": "believed" if doubt is None else str(doubt),
-            "sharing": self._sharing_status(now),
-            "consents": len(self.ledger.valid(now)),
-            "broker": "connected" if self._publisher.connected else "not connected",
-            **self._housekeeping.status(),
-            "history_waiting": self._recording[1].waiting if self._recording else 0,
-            "history_dropped": self._recording[1].dropped if self._recording else 0,
-        }
+        judged = self._plausibility
+        connected = self._dispatcher.connected().items()
+        return Status(
+            claimed=self.history.claimed,
+            meter="receiving" if self.live.is_fresh() else "silent",
+            telegrams=latest.telegrams,
+            damaged=latest.damaged,
+            fault=None if latest.fault is None else str(latest.fault),
+            fault_kind=None if latest.fault is None else kind_of(type(latest.fault)),
+            faults=self.live.faults(),
+            noise_bytes=self._framer.noise,
+            messages=self.live.messages,
+            clock_losses=self.live.clock_losses,
+            implausible=Implausible(
+                judged.held, judged.dropped, judged.epochs, judged.impossible, judged.refused
+            ),
+            simulated=latest.reading is not None and latest.reading.simulated,
+            country=None if latest.reading is None else latest.reading.country,
+            last_telegram_at=latest.received_at and latest.received_at.replace(microsecond=0),
+            clock="believed" if doubt is None else str(doubt),
+            sharing=self._sharing_status(now),
+            consents=len(self.ledger.valid(now)),
+            transports={name: "connected" if is_up else "not connected" for name, is_up in connected},
+            last_backup=self._upkeep.last_backup,
+            removed_for_room_until=self._upkeep.removed_for_room_until,
+            history_waiting=self._recording[1].waiting if self._recording else 0,
+            history_dropped=self._recording[1].dropped if self._recording else 0,
+            history_fault=self._history_fault_now(),
+            ledger_fault=None if self.ledger.fault is None else str(self.ledger.fault),
+        )
 
     def _history_fault_now(self) -> str | None:
         if self._history_fault is not None:
@@ -467,13 +403,3 @@ class Daemon:
         if self._clock.doubt() is not None:
             return "waits until this machine's clock can be believed"
         return "on" if self.ledger.valid(now) else "nobody has a consent"
-
-
-def notify_systemd(state: str) -> None:
-    """Tell systemd how the daemon is, where it is run by it (sd_notify's protocol)."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
-        notifying.connect("\0" + address[1:] if address.startswith("@") else address)
-        notifying.sendall(state.encode())

@@ -1,27 +1,26 @@
-"""What is done now and then: retention, backups, and what the broker still has to be told.
+"""What is done every few seconds: retention, backups, and what a transport still has to be told.
 
 Each is tried again later when it fails: on a full disk, or while the stick for backups is not plugged in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.clock import is_synchronised
-from gateway.consent import Sharing
 from gateway.errors import (
     BackupFailed,
-    BrokerUnavailable,
     DiskBudgetReached,
     GatewayError,
     RecipientsUnknown,
+    TransportUnavailable,
 )
-from gateway.history import RetentionChoice, SealedHistory
-from gateway.history.upkeep import backup
+from gateway.history import RetentionChoice, SealedHistory, backup
+from gateway.operations import Sharing
 
 _KEPT_EVERY = timedelta(hours=1)
 _COMPARED_EVERY = timedelta(hours=1)
@@ -32,15 +31,15 @@ _BACKUP_TRIED_EVERY = timedelta(days=1)
 _KEYS_AT_ONCE = 8
 
 
-class Publishing(Protocol):
-    """The publisher, as far as it is looked after here; see `gateway.sharing.Publisher`."""
+class Dispatching(Protocol):
+    """The dispatcher, as far as it is looked after here; see `gateway.sharing.Dispatcher`."""
 
     def reconcile(self) -> None: ...
     @property
-    def connections(self) -> int: ...
+    def connections(self) -> Hashable: ...
 
 
-class Housekeeping:
+class Upkeep:
     """Called every few seconds, in a thread of its own."""
 
     def __init__(
@@ -48,7 +47,7 @@ class Housekeeping:
         history: SealedHistory,
         retention: RetentionChoice,
         sharing: Sharing,
-        publisher: Publishing,
+        dispatcher: Dispatching,
         backups: tuple[Path, int] | None,
         clock: Callable[[], datetime],
         zone: ZoneInfo,
@@ -58,7 +57,7 @@ class Housekeeping:
         self._history = history
         self._retention = retention
         self._sharing = sharing
-        self._publisher = publisher
+        self._dispatcher = dispatcher
         self._backups = backups
         self._clock = clock
         self._zone = zone
@@ -66,33 +65,35 @@ class Housekeeping:
         self._kept_at: datetime | None = None
         self._compared_at: datetime | None = None
         self._comparison_tried_at: datetime | None = None
-        self._compared_connection = 0
+        self._compared_connection: Hashable = None
         self._backup_tried_at: datetime | None = None
         self._removed_for_room: date | None = None
         self._backed_up_at: datetime | None = None
 
     def tick(self) -> None:
         """What one part cannot do now is told, and keeps no other from its turn."""
-        for part in (self._settle, self._publisher.reconcile, self._compare, self._keep, self._back_up):
+        for part in (self._maintain, self._dispatcher.reconcile, self._compare, self._keep, self._back_up):
             try:
                 part()
             except GatewayError as fault:
                 self._on_fault(fault)
 
-    def status(self) -> dict[str, Any]:
-        """No reading: the last backup, and what had to go for want of room."""
-        return {
-            "last_backup": self._backed_up_at and self._backed_up_at.isoformat(),
-            "removed_for_room_until": self._removed_for_room and self._removed_for_room.isoformat(),
-        }
+    @property
+    def last_backup(self) -> datetime | None:
+        return self._backed_up_at
 
-    def _settle(self) -> None:
+    @property
+    def removed_for_room_until(self) -> date | None:
+        """The last day of which something had to go for want of room."""
+        return self._removed_for_room
+
+    def _maintain(self) -> None:
         if self._sharing.fault is None:
-            self._sharing.settle()
+            self._sharing.maintain()
 
     def _compare(self) -> None:
-        """The broker's clients with the consents: at the start, at each connection anew, and hourly."""
-        connection = self._publisher.connections
+        """Who is let in, with the consents: at the start, at each connection anew, and hourly."""
+        connection = self._dispatcher.connections
         if connection == self._compared_connection and not self._is_due(self._compared_at, _COMPARED_EVERY):
             return
         if not self._is_due(self._comparison_tried_at, _COMPARED_AGAIN_AFTER):
@@ -100,10 +101,10 @@ class Housekeeping:
         self._comparison_tried_at = now = self._clock()
         try:
             self._sharing.compare()
-        except BrokerUnavailable:
+        except TransportUnavailable:
             if self._sharing.lasting():
                 raise
-            return  # nobody misses the broker
+            return  # nobody misses it
         except RecipientsUnknown:
             self._compared_at, self._compared_connection = now, connection
             raise

@@ -11,24 +11,37 @@ Imports point down this list.
 """
 
 from gateway.history.keys.hidden_file import HiddenFile
+from gateway.history.keys.password import SHORTEST_PASSWORD
 from gateway.history.keys.root_keys import DeviceKey, GatewayKeys, GatewaySecret
+from gateway.history.queries import export
 from gateway.history.queries.open_history import OpenHistory
+from gateway.history.queries.points import Point
 from gateway.history.queries.usage import Comparison, Usage
 from gateway.history.recording.plausibility import Judged, Plausibility
 from gateway.history.recording.recorder import Recorder
-from gateway.history.recording.writer import Meter, WriterThread
-from gateway.history.records.periods import Period, Span
-from gateway.history.records.profile import Row
-from gateway.history.sealed_history import Extent, SealedHistory
-from gateway.history.storage.key_files import (
-    FolderLock,
-    is_credential,
-    open_keys,
-    settle,
+from gateway.history.recording.writer import Batch, Meter, WriterThread
+from gateway.history.records.periods import (
+    Period,
+    Span,
+    boundaries,
+    midnight,
+    next_start,
+    period_start,
 )
+from gateway.history.records.profile import REGISTERS, Row
+from gateway.history.sealed_history import RENEWED_EVERY, Extent, Renewed, SealedHistory
+from gateway.history.storage.key_files import FolderLock, is_credential, open_keys, settle
+from gateway.history.upkeep import backup, recovery, salvage
+from gateway.history.upkeep.erase import erase
+from gateway.history.upkeep.renewal import Progress
 from gateway.history.upkeep.retention import Retention, RetentionChoice
+from gateway.history.upkeep.verify import Report
 
 __all__ = [
+    "REGISTERS",
+    "RENEWED_EVERY",
+    "SHORTEST_PASSWORD",
+    "Batch",
     "Comparison",
     "DeviceKey",
     "Extent",
@@ -41,7 +54,11 @@ __all__ = [
     "OpenHistory",
     "Period",
     "Plausibility",
+    "Point",
+    "Progress",
     "Recorder",
+    "Renewed",
+    "Report",
     "Retention",
     "RetentionChoice",
     "Row",
@@ -49,7 +66,16 @@ __all__ = [
     "Span",
     "Usage",
     "WriterThread",
+    "backup",
+    "boundaries",
+    "erase",
+    "export",
     "is_credential",
+    "midnight",
+    "next_start",
     "open_keys",
+    "period_start",
+    "recovery",
+    "salvage",
     "settle",
 ]

@@ -93,6 +93,11 @@ class SealedHistory:
         self._anchor = Anchor(HiddenFile(path.parent / "hidden" / ANCHOR_NAME, secret))
 
     @property
+    def zone(self) -> ZoneInfo:
+        """That of the home: by it, days begin."""
+        return self._zone
+
+    @property
     def claimed(self) -> bool:
         with Store.open_to_read(self._path) as store:
             return store.household() is not None
@@ -252,19 +257,6 @@ class SealedHistory:
         """Whether the keys are a year old."""
         renewed_at = self.renewed_at()
         return renewed_at is not None and now - renewed_at >= RENEWED_EVERY.total_seconds()
-
-    def key_status(self, now: float) -> dict[str, Any]:
-        """When the keys were renewed and when they will be, as times in text; None before the claim."""
-        renewed_at = self.renewed_at()
-        if renewed_at is None:
-            return {"claimed": False, "renewed_at": None, "due_at": None, "due": False}
-        at = datetime.fromtimestamp(renewed_at, self._zone)
-        return {
-            "claimed": True,
-            "renewed_at": at.isoformat(),
-            "due_at": (at + RENEWED_EVERY).isoformat(),
-            "due": self.renewal_is_due(now),
-        }
 
     def renew(
         self,

@@ -1,25 +1,41 @@
-"""What was disclosed goes to its recipient, through a transport that keeps the others out.
+"""What was disclosed goes to its recipient: by a format, how it is written, and a transport, who carries it.
 
 dispatcher          asks `disclose` before each send   outbox       rows on their way
 dispatcher_thread   keeps it away from the meter's loop
-formats             how a message is written           transports   who carries it: MQTT
+formats             how a message is written           transports   who lets in, and carries
 """
 
-from gateway.sharing.dispatcher import Publisher
-from gateway.sharing.dispatcher_thread import PublisherThread
+from gateway.sharing.dispatcher import Dispatcher
+from gateway.sharing.dispatcher_thread import DispatcherThread
+from gateway.sharing.formats import FORMATS, Format, Message
 from gateway.sharing.outbox import Outbox
-from gateway.sharing.transports.mqtt.access import PUBLISHER, ManagedAccess
-from gateway.sharing.transports.mqtt.connection import Login
-from gateway.sharing.transports.mqtt.mosquitto import BrokerSecrets, Mosquitto, provision
+from gateway.sharing.transports import (
+    Credentials,
+    Delivery,
+    Doors,
+    Served,
+    Transport,
+    Witness,
+    open_transports,
+)
+
+USUAL_FORMAT, USUAL_TRANSPORT = "json", "mqtt"
+"""What a consent has where nothing else was chosen."""
 
 __all__ = [
-    "PUBLISHER",
-    "BrokerSecrets",
-    "Login",
-    "ManagedAccess",
-    "Mosquitto",
+    "FORMATS",
+    "USUAL_FORMAT",
+    "USUAL_TRANSPORT",
+    "Credentials",
+    "Delivery",
+    "Dispatcher",
+    "DispatcherThread",
+    "Doors",
+    "Format",
+    "Message",
     "Outbox",
-    "Publisher",
-    "PublisherThread",
-    "provision",
+    "Served",
+    "Transport",
+    "Witness",
+    "open_transports",
 ]

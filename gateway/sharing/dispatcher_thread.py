@@ -1,4 +1,4 @@
-"""Publishing in a thread of its own: neither the broker nor a slow card delays the meter's port."""
+"""Dispatching in a thread of its own: neither the broker nor a slow card delays the meter's port."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _MOST_WAITING = 100
 _Item = TypeVar("_Item")
 
 
-class Publishing(Protocol):
-    """What a publisher does; see `gateway.sharing.dispatcher`."""
+class Dispatching(Protocol):
+    """What a dispatcher does; see `gateway.sharing.dispatcher`."""
 
     def offer(self, reading: Reading) -> None: ...
     def offer_row(self, row: Row) -> None: ...
 
 
-class PublisherThread:
-    """Hands each reading and its rows to the publisher, in order.
+class DispatcherThread:
+    """Hands each reading and its rows to the dispatcher, in order.
 
-    While the publisher is slow, readings are left out (only the latest counts) and rows never.
+    While the dispatcher is slow, readings are left out (only the latest counts) and rows never.
     """
 
-    def __init__(self, publisher: Publishing, on_fault: Callable[[HistoryError], None]) -> None:
+    def __init__(self, dispatcher: Dispatching, on_fault: Callable[[HistoryError], None]) -> None:
         """`on_fault` hears when what waits cannot be kept over a restart: it is still sent."""
-        self._publisher = publisher
+        self._dispatcher = dispatcher
         self._on_fault = on_fault
         self._waiting: queue.SimpleQueue[tuple[Sequence[Row], Reading] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="publisher")
+        self._thread = threading.Thread(target=self._run, name="dispatcher")
 
     def start(self) -> None:
         self._thread.start()
@@ -43,7 +43,7 @@ class PublisherThread:
             self._waiting.put((rows, reading))
 
     def stop(self) -> None:
-        """Publish what waits, then end."""
+        """Send what waits, then end."""
         self._waiting.put(None)
         self._thread.join()
 
@@ -51,8 +51,8 @@ class PublisherThread:
         while (offered := self._waiting.get()) is not None:
             rows, reading = offered
             for row in rows:
-                self._try(self._publisher.offer_row, row)  # quarter, hour, day
-            self._try(self._publisher.offer, reading)  # live
+                self._try(self._dispatcher.offer_row, row)  # quarter, hour, day
+            self._try(self._dispatcher.offer, reading)  # live
 
     def _try(self, offer: Callable[[_Item], None], item: _Item) -> None:
         try:

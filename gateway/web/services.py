@@ -1,40 +1,17 @@
-"""What the page works with: handed in by the daemon, the same for every view."""
+"""What every view reaches: the gateway's operations, and what holds up who guesses or floods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app
 
-from gateway.consent import Sharing
-from gateway.history import SealedHistory
-from gateway.live import Live
+from gateway.operations import Operations
 from gateway.web.server.known_browsers import KnownBrowsers
 from gateway.web.server.throttle import Throttle
-from gateway.web.setup_code import SetupCode
 
-_SERVICES, _THROTTLES, _BROWSERS = "gateway.services", "gateway.throttles", "gateway.browsers"
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """`clock` gives the time in UTC; `zone` is the home's. `browser_key` signs what known browsers carry."""
-
-    history: SealedHistory
-    live: Live
-    sharing: Sharing
-    setup_code: SetupCode
-    clock: Callable[[], datetime]
-    zone: ZoneInfo
-    browser_key: bytes = field(repr=False)
-
-    def today(self) -> date:
-        """The day it is at home."""
-        return self.clock().astimezone(self.zone).date()
+_OPERATIONS, _THROTTLES, _BROWSERS = "gateway.operations", "gateway.throttles", "gateway.browsers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +22,16 @@ class Throttles:
     password: Throttle
 
 
-def install(app: Flask, services: Services, https: bool) -> None:
-    app.extensions[_SERVICES] = services
-    app.extensions[_BROWSERS] = KnownBrowsers(services.browser_key, https)
-    app.extensions[_THROTTLES] = Throttles(Throttle(services.clock), Throttle(services.clock))
+def install(app: Flask, operations: Operations, browser_key: bytes, https: bool) -> None:
+    """`browser_key` signs what known browsers carry."""
+    app.extensions[_OPERATIONS] = operations
+    app.extensions[_BROWSERS] = KnownBrowsers(browser_key, https)
+    app.extensions[_THROTTLES] = Throttles(Throttle(operations.clock), Throttle(operations.clock))
 
 
-def here() -> Services:
-    """The services of the app that answers this request."""
-    return cast(Services, current_app.extensions[_SERVICES])
+def here() -> Operations:
+    """The gateway that answers this request."""
+    return cast(Operations, current_app.extensions[_OPERATIONS])
 
 
 def throttles() -> Throttles:

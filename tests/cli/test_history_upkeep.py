@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.checkpoint import beside
+from gateway.folder.checkpoint import beside
 from gateway.history import Period
 from gateway.simulator import Household, SimulatedMeter
 from tests.running import PASSWORD, FedMeter, RunningGateway, until

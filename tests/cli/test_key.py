@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.daemon.data_folder import open_folder
 from gateway.errors import CannotUnlock
+from gateway.folder.data_folder import open_folder
 from gateway.history import SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.simulator import Household, SimulatedMeter

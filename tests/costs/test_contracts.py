@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.costs import TariffBook, cost, joined, parse
+from gateway.costs import (
+    TariffBook,
+    cost,
+    joined,
+    parse,
+)
 from gateway.errors import TariffsUnusable
 from gateway.history import (
     GatewayKeys,

@@ -23,8 +23,8 @@ from gateway.clock import GatewayClock
 from gateway.config import Config, HistoryConfig
 from gateway.consent import Ledger
 from gateway.consent.ledger import Event
-from gateway.daemon.data_folder import checkpoint_places, open_folder, open_ledger
-from gateway.daemon.rollback import RollbackCheck
+from gateway.folder.data_folder import checkpoint_places, open_folder, open_ledger
+from gateway.folder.rollback import RollbackCheck
 from gateway.history import Retention, SealedHistory, open_keys
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch, SealedWriter

@@ -26,8 +26,8 @@ from gateway.config import (
 from gateway.consent import Category, Granularity
 from gateway.consent.ledger import Event
 from gateway.daemon.daemon import Daemon
-from gateway.daemon.data_folder import open_clock, open_folder, open_ledger
 from gateway.errors import ClockBehind, ClockNotBelieved, ClockNotYetSet
+from gateway.folder.data_folder import open_clock, open_folder, open_ledger
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.sharing import BrokerSecrets, Mosquitto, provision
 from gateway.simulator import Household, SimulatedMeter

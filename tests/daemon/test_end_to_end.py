@@ -17,7 +17,7 @@ import pytest
 
 from gateway.clock import utc_now
 from gateway.consent import DisclosureLog
-from gateway.daemon.data_folder import open_folder
+from gateway.folder.data_folder import open_folder
 from gateway.sharing import BrokerSecrets, ManagedAccess
 from gateway.simulator import Household, SimulatedMeter
 from tests import made_up

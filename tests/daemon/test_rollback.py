@@ -19,9 +19,9 @@ import pytest
 from gateway.config import Config, HistoryConfig
 from gateway.consent import Ledger, State
 from gateway.consent.ledger import Event
-from gateway.daemon.data_folder import checkpoint_places, open_folder
-from gateway.daemon.rollback import BrokerPlace, Place, RollbackCheck
 from gateway.errors import BrokerUnavailable, LedgerBroken, RolledBack
+from gateway.folder.data_folder import checkpoint_places, open_folder
+from gateway.folder.rollback import BrokerPlace, Place, RollbackCheck
 from gateway.history import SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.upkeep.retention import Retention

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.test_key import NEW, secret_file
 
+from tests.cli.test_key import NEW, secret_file
 from tests.made_up import NUMBER
 from tests.running import PASSWORD, FedMeter, RunningGateway
 from tests.web.wire import WireBrowser

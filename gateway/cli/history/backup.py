@@ -7,17 +7,9 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import (
-    config_option,
-    configured,
-    json_option,
-)
+from gateway import operations
+from gateway.cli.options import config_option, configured, json_option
 from gateway.clock import utc_now
-from gateway.daemon.data_folder import (
-    HISTORY_NAME,
-)
-from gateway.errors import BackupFailed
-from gateway.history.upkeep import backup
 
 
 @click.command("backup")
@@ -37,12 +29,7 @@ def back_up(folder: Path | None, keep: int | None, config_path: Path | None, as_
         if not settings.history.backup_dir:
             raise click.UsageError("say where to with --to, or set backup_dir in the configuration")
         folder = Path(settings.history.backup_dir)
-    history = settings.history.data_dir / HISTORY_NAME
-    if not history.exists():
-        raise BackupFailed(f"there is no history in {settings.history.data_dir} yet")
-    path = backup.back_up(history, folder, utc_now().astimezone(settings.history.zone))
-    if keep is not None:
-        backup.keep_newest(folder, keep)
+    path = operations.back_up(settings, folder, utc_now().astimezone(settings.history.zone), keep)
     size = path.stat().st_size
     if as_json_text:
         click.echo(json.dumps({"file": str(path), "bytes": size}))

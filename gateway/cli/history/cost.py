@@ -17,10 +17,8 @@ from gateway.cli.options import (
     json_option,
     password_file_option,
 )
-from gateway.costs.contracts import Cost
-from gateway.daemon.data_folder import open_folder, open_tariffs
 from gateway.errors import TariffsUnusable
-from gateway.history import Span
+from gateway.operations import Cost, Span, beside, costs
 
 _CENT = Decimal("0.01")
 
@@ -44,14 +42,12 @@ def cost(
 ) -> None:
     """Print what each period cost, by the contracts of its days. What was not measured is not priced."""
     settings = configured(config_path)
-    paths, _ = open_folder(settings)
-    contracts = open_tariffs(paths).contracts()
+    contracts = beside(settings).storage.contracts()
     if not contracts:
         raise TariffsUnusable("write your contracts down first: p1-gateway history tariffs set FILE")
     begin, end = day_range(settings, first, last)
     opened = unlocked(config_path, password_file)
-    costs = opened.costs(Span(period), begin, end, contracts)
-    for one in costs:
+    for one in costs(opened, Span(period), begin, end, contracts):
         starts_at = one.starts_at.astimezone(opened.zone)
         click.echo(_as_json(one, starts_at) if as_json_text else _as_text(one, starts_at))
 

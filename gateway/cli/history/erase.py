@@ -6,18 +6,9 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import (
-    config_option,
-    configured,
-)
-from gateway.config import Config
-from gateway.daemon.data_folder import (
-    HISTORY_NAME,
-    take_folder,
-)
+from gateway.cli.options import config_option, configured
 from gateway.errors import FolderInUse, GatewayError
-from gateway.history import FolderLock
-from gateway.history.upkeep import erase as erasing
+from gateway.operations import erase_everything
 
 _ERASE_WORD = "erase"
 
@@ -37,24 +28,16 @@ def erase(yes: bool, config_path: Path | None) -> None:
         click.echo(f"All that the gateway has kept in {folder} will be gone, for good.", err=True)
         if click.prompt(f'Type "{_ERASE_WORD}" to go on', err=True) != _ERASE_WORD:
             raise GatewayError("nothing was erased")
-    lock = _alone(settings)
     try:
-        gone = erasing.erase(folder, folder / HISTORY_NAME, settings.history.device_key)
-    finally:
-        lock.release()
+        gone = erase_everything(settings)
+    except FolderInUse:
+        raise GatewayError(
+            "the gateway is running: stop it first, so that it writes nothing more"
+            " (sudo systemctl stop p1-gateway)"
+        ) from None
     click.echo("Everything is erased. The gateway has no owner now: start it, and claim it anew.")
     if not gone:
         click.echo(
             "The device key is given by systemd and was not touched: replace the file that its unit names, as"
             " root."
         )
-
-
-def _alone(settings: Config) -> FolderLock:
-    try:
-        return take_folder(settings, settled=False)
-    except FolderInUse:
-        raise GatewayError(
-            "the gateway is running: stop it first, so that it writes nothing more"
-            " (sudo systemctl stop p1-gateway)"
-        ) from None

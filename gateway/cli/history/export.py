@@ -20,10 +20,7 @@ from gateway.cli.options import (
     progress_bar,
 )
 from gateway.errors import GatewayError
-from gateway.history import (
-    Span,
-)
-from gateway.history.queries import export
+from gateway.operations import Span, export
 
 _TELEGRAM = "telegram"
 

@@ -16,21 +16,15 @@ from gateway.cli.options import (
 )
 from gateway.clock import utc_now
 from gateway.config import Config
-from gateway.daemon.data_folder import open_folder
-from gateway.history import (
-    OpenHistory,
-    SealedHistory,
-)
-from gateway.history.records.periods import midnight
+from gateway.operations import OpenHistory, beside, midnight
 
 
 def unlocked(config_path: Path | None, password_file: TextIO | None) -> OpenHistory:
     """The history, opened with the owner's password."""
     settings = configured(config_path)
-    paths, device_key = open_folder(settings)
-    sealed = SealedHistory(paths.history, device_key, settings.history.zone)
+    opened = beside(settings)
     number = asked_number(config_path)
-    return sealed.unlock(number, asked_secret(password_file, "Password"))
+    return opened.keys.unlock(number, asked_secret(password_file, "Password"))
 
 
 def day_range(settings: Config, first: str | None, last: str | None) -> tuple[datetime, datetime]:

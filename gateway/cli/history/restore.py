@@ -7,18 +7,13 @@ from typing import TextIO
 
 import click
 
+from gateway import operations
 from gateway.cli.options import (
     asked_secret,
     config_option,
     configured,
     new_password_file_option,
 )
-from gateway.daemon.data_folder import (
-    HISTORY_NAME,
-    after_restore,
-    take_folder,
-)
-from gateway.history.upkeep import backup
 
 
 @click.command("restore")
@@ -40,13 +35,7 @@ def restore(
         password = asked_secret(new_password_file, "New password")
     else:
         password = str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
-    lock = take_folder(settings)
-    try:
-        history = settings.history.data_dir / HISTORY_NAME
-        backup.restore(file, history, settings.history.device_key, number, code, password)
-        after_restore(settings)
-    finally:
-        lock.release()
+    operations.restore(settings, file, number, code, password)
     click.echo(
         "The history is restored, and opens with the new password. Consents are not part of a backup: give"
         " them anew. Start the gateway now."

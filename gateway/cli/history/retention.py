@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,11 +15,7 @@ from gateway.cli.options import (
     parsed_date,
 )
 from gateway.clock import utc_now
-from gateway.daemon.data_folder import (
-    open_folder,
-    open_retention,
-)
-from gateway.history import Retention
+from gateway.operations import Retention, beside
 
 
 @click.command("retention")
@@ -44,17 +39,19 @@ def retention(
 ) -> None:
     """Show or choose how long the history is kept. What is too old goes within the hour, for good."""
     settings = configured(config_path)
-    chosen: dict[str, Any] = {
-        "trace_days": trace_days, "profile_months": profile_months, "max_size_mb": max_size_mb,
-    }  # fmt: skip
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    if contract_start is not None:
-        chosen["contract_start"] = (
-            None if contract_start == "none" else parsed_date(contract_start).isoformat()
+    storage = beside(settings).storage
+    chosen = (trace_days, profile_months, max_size_mb, contract_start)
+    if all(one is None for one in chosen):
+        found = storage.retention()
+    else:
+        forget = contract_start == "none"
+        found = storage.choose_retention(
+            trace_days=trace_days,
+            profile_months=profile_months,
+            max_size_mb=max_size_mb,
+            contract_start=None if contract_start is None or forget else parsed_date(contract_start),
+            forget_contract_start=forget,
         )
-    paths, _ = open_folder(settings)
-    choice = open_retention(paths, settings)
-    found = choice.choose(**chosen) if chosen else choice.load()
     if as_json_text:
         click.echo(json.dumps(found.as_json()))
     else:

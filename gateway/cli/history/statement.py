@@ -19,11 +19,7 @@ from gateway.cli.options import (
 )
 from gateway.clock import utc_now
 from gateway.errors import GatewayError
-from gateway.history import (
-    Row,
-)
-from gateway.history.queries import export
-from gateway.history.records import profile
+from gateway.operations import REGISTERS, Row, export
 
 
 @click.command("statement")
@@ -63,5 +59,5 @@ def _stated(row: Row, zone: ZoneInfo) -> dict[str, object]:
 
 def _registers(row: Row) -> dict[str, float]:
     """The registers in the units that they are read in, by names that say them."""
-    kept = {name: value for name, value in row.quantities.items() if name in profile.REGISTERS}
+    kept = {name: value for name, value in row.quantities.items() if name in REGISTERS}
     return {export.shown(name)[0]: value / export.shown(name)[1] for name, value in kept.items()}

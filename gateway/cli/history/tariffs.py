@@ -7,11 +7,8 @@ from typing import TextIO
 
 import click
 
-from gateway.cli.options import (
-    config_option,
-    configured,
-)
-from gateway.daemon.data_folder import open_folder, open_tariffs
+from gateway.cli.options import config_option, configured
+from gateway.operations import beside
 
 
 @click.group("tariffs")
@@ -24,8 +21,7 @@ def tariffs() -> None:
 @config_option
 def tariffs_set(file: TextIO, config_path: Path | None) -> None:
     """Take the contracts in FILE (a copy of config/tariffs.toml) in the place of those before."""
-    paths, _ = open_folder(configured(config_path))
-    contracts = open_tariffs(paths).write(file.read())
+    contracts = beside(configured(config_path)).storage.write_contracts(file.read())
     for contract in contracts:
         click.echo(f"{contract.first} to {contract.last or '…'}  {contract.name}")
 
@@ -34,5 +30,6 @@ def tariffs_set(file: TextIO, config_path: Path | None) -> None:
 @config_option
 def tariffs_show(config_path: Path | None) -> None:
     """Print the contracts as they were written."""
-    paths, _ = open_folder(configured(config_path))
-    click.echo(open_tariffs(paths).text() or "No contract was written down yet.")
+    click.echo(
+        beside(configured(config_path)).storage.contracts_text() or "No contract was written down yet."
+    )

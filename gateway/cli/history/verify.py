@@ -19,10 +19,8 @@ from gateway.cli.options import (
     password_file_option,
     progress_bar,
 )
-from gateway.daemon.data_folder import check_rolled_back, open_folder
 from gateway.errors import NotClaimed
-from gateway.history import SealedHistory
-from gateway.history.upkeep.verify import Report
+from gateway.operations import Report, beside, check_files
 
 
 @click.command("verify")
@@ -37,21 +35,20 @@ def verify(full: bool, password_file: TextIO | None, config_path: Path | None, a
     its time. Exit status 1 when something is wrong. What retention removed is no fault.
     """
     settings = configured(config_path)
-    paths, device_key = open_folder(settings)
-    history = SealedHistory(paths.history, device_key, settings.history.zone)
-    if not history.claimed:
+    opened = beside(settings)
+    if not opened.keys.claimed:
         raise NotClaimed
     if full or password_file is not None:
         number = asked_number(config_path)
         password = asked_secret(password_file, "Password")
         with progress_bar("Opening everything") as progress:
-            report = history.verify_content(number, password, progress)
+            report = opened.storage.verify(progress, number, password)
     else:
         with progress_bar("Checking") as progress:
-            report = history.verify(progress)
-    _, rolled_back = check_rolled_back(settings)
-    if rolled_back is not None:
-        report += Report(findings=(str(rolled_back),))
+            report = opened.storage.verify(progress)
+    fault = check_files(settings)
+    if fault is not None:
+        report += Report(findings=(str(fault),))
     if as_json_text:
         click.echo(json.dumps(asdict(report), ensure_ascii=False))
     else:

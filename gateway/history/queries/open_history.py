@@ -7,16 +7,13 @@ that was altered or moved is not shown: its period is missing, and `damaged` nam
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway.costs import contracts as tariffs
-from gateway.costs.contracts import Contract, Cost
 from gateway.errors import CannotUnlock, HistoryClosed, SealBroken
 from gateway.history.keys.keyring import HouseholdKey
 from gateway.history.keys.root_keys import GatewayKeys
@@ -153,27 +150,6 @@ class OpenHistory:
             if start in rows and end in rows:
                 usage.add(used, usage.used_between(rows[start], rows[end], self._in_pieces))
         return used
-
-    def costs(self, span: Span, first: datetime, last: datetime, contracts: Sequence[Contract]) -> list[Cost]:
-        """What each period from `first` to `last` cost: priced by the day, or by what is shorter."""
-        within_day = span in (Span.QUARTER, Span.HOUR)
-        has = self.registers_used(first, last)
-        parts = [
-            tariffs.cost(part, contracts, self.zone, has, self._share_of_day(part) if within_day else None)
-            for part in self.usage(span if within_day else Span.DAY, first, last)
-        ]
-        if within_day or span is Span.DAY:
-            return parts
-        ends = list(periods.boundaries(first, last, span, self.zone))
-        of_span: dict[datetime, list[Cost]] = {start: [] for start in ends[:-1]}
-        for part in parts:
-            of_span[periods.period_start(part.starts_at, span, self.zone)].append(part)
-        return [tariffs.joined(start, end, of_span[start]) for start, end in pairwise(ends)]
-
-    def _share_of_day(self, part: Usage) -> Decimal:
-        day = periods.period_start(part.starts_at, Period.DAY, self.zone)
-        whole = periods.next_start(day, Period.DAY, self.zone) - day
-        return Decimal((part.ends_at - part.starts_at).total_seconds()) / Decimal(whole.total_seconds())
 
     def registers_used(self, first: datetime, last: datetime) -> list[str]:
         """The names of all registers that the home's meters have about then, in their usual order."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from gateway.checkpoint import beside
 from gateway.errors import DeviceKeyUnusable, HistoryError
 from gateway.files import sync_folder
 from gateway.history.keys.root_keys import KEY_BYTES
@@ -26,8 +26,10 @@ from gateway.history.storage.store import Store
 _LOCK = "lock"  # it is held while this runs
 
 
-def erase(folder: Path, history: Path, device_key: Path) -> bool:
+def erase(folder: Path, history: Path, device_key: Path, elsewhere: Sequence[Path] = ()) -> bool:
     """Erase a data folder. Only for who holds its lock. Returns whether the device key is gone, too.
+
+    `elsewhere` are files of the gateway outside the folder.
 
     A device key that systemd gives is not the gateway's to remove. Raises HistoryError.
     """
@@ -36,6 +38,8 @@ def erase(folder: Path, history: Path, device_key: Path) -> bool:
         for name in (SECRET_NAME, f"{SECRET_NAME}.new"):
             _overwrite(folder / name)
         erased = _erase_device_key(device_key)
+        for path in elsewhere:
+            path.unlink(missing_ok=True)
         for found in folder.iterdir():
             if found.name == _LOCK:
                 continue
@@ -69,7 +73,6 @@ def _erase_device_key(setting: Path) -> bool:
         return False
     for place in (path, next_path(path), path.with_name(path.name + ".new")):
         _overwrite(place)
-    beside(path).unlink(missing_ok=True)
     return not path.exists()
 
 

@@ -6,12 +6,13 @@ Power is signed (import positive) and also apart, as the meter sends it. Times a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.consent import Consent, Disclosure
 from gateway.p1 import obis
+from gateway.sharing.formats.format import Message, own_topic
 
 # From our names to the recipient's, and how many base units make one of its units.
 _TARIFFS = ("", "_t1", "_t2", "_t3", "_t4")
@@ -52,8 +53,36 @@ _DEVICES: Mapping[str, tuple[str, str, int]] = {
 }
 
 
-def message(disclosure: Disclosure) -> bytes:
-    """The message for a disclosed reading or row."""
+class JsonFormat:
+    """`p1/<consent>/live`, `/quarter`, `/hour` and `/day`; and `/consent`, retained."""
+
+    name = "json"
+    births: Sequence[Message] = ()
+
+    def messages(self, disclosure: Disclosure) -> Sequence[Message]:
+        topic = f"{own_topic(disclosure.consent_id)}/{disclosure.granularity.value}"
+        return (Message(topic, written(disclosure)),)
+
+    def greeting(self, consent: Consent, simulated: bool) -> Sequence[Message]:
+        return (Message(_consent_topic(consent), announcement(consent, simulated), retained=True),)
+
+    def farewell(self, consent: Consent) -> Sequence[Message]:
+        return (Message(_consent_topic(consent), b"", retained=True),)
+
+    def topics(self, consent: Consent) -> Sequence[str]:
+        return (f"{own_topic(consent.id)}/#",)
+
+
+FORMAT = JsonFormat()
+
+
+def _consent_topic(consent: Consent) -> str:
+    """What the recipient may have, and until when."""
+    return f"{own_topic(consent.id)}/consent"
+
+
+def written(disclosure: Disclosure) -> bytes:
+    """The payload for a disclosed reading or row."""
     fields: dict[str, Any] = {"timestamp": _time(disclosure.at), "simulated": disclosure.simulated}
     if disclosure.meter_number is not None:
         fields["unique_id"] = disclosure.meter_number

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from gateway.history import Usage
+from gateway.operations import Usage
 
 _QUANTITIES = {"electricity": ("import_wh", "export_wh"), "gas": ("gas_litre",)}
 

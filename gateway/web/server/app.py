@@ -11,13 +11,12 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from gateway.config import PageConfig
-from gateway.web import languages
-from gateway.web import services as page_services
+from gateway.operations import Operations
+from gateway.web import languages, services
 from gateway.web.charts import figures
 from gateway.web.server import errors, gate, headers
 from gateway.web.server.known_browsers import cookie_name
 from gateway.web.server.sessions import SessionTable, TableSessions
-from gateway.web.services import Services
 from gateway.web.views import (
     claim,
     grant,
@@ -30,8 +29,8 @@ from gateway.web.views import (
 _LARGEST_FORM = 16 * 1024
 
 
-def create_app(services: Services, settings: PageConfig) -> Flask:
-    """The page over these services."""
+def create_app(operations: Operations, settings: PageConfig, browser_key: bytes) -> Flask:
+    """The page of this gateway. `browser_key` signs what known browsers carry."""
     app = Flask("gateway.web")
     app.config.from_mapping(
         # Signs CSRF tokens only, which live no longer than the sessions: a new one at each start.
@@ -44,10 +43,10 @@ def create_app(services: Services, settings: PageConfig) -> Flask:
         # We ask the browser for no referrer; the token and the SameSite=Strict cookie are the check.
         WTF_CSRF_SSL_STRICT=False,
     )
-    cookie = cookie_name("session", services.browser_key, settings.https)
-    app.session_interface = TableSessions(SessionTable(services.clock), cookie, settings.https)
+    cookie = cookie_name("session", browser_key, settings.https)
+    app.session_interface = TableSessions(SessionTable(operations.clock), cookie, settings.https)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    page_services.install(app, services, settings.https)
+    services.install(app, operations, browser_key, settings.https)
     gate.install(app)
     CSRFProtect(app)
     headers.install(app, settings.https)

@@ -36,7 +36,7 @@ def _let_through() -> Response | None:
             return None
         visitor().active_at = here().clock()
         return _to("now.page") if endpoint in _CLAIM | _SIGN_IN else None
-    if not here().history.claimed:
+    if not here().keys.claimed:
         return None if endpoint in _CLAIM else _to("claim.form")
     if endpoint in _SIGN_IN:
         return None

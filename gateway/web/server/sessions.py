@@ -20,7 +20,7 @@ from flask import session as flask_session
 from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
 from itsdangerous import BadSignature
 
-from gateway.history import OpenHistory
+from gateway.operations import OpenHistory
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=12)

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.errors import AlreadyClaimed, PasswordTooCommon, PasswordTooShort
-from gateway.history.keys.password import SHORTEST_PASSWORD
+from gateway.errors import AlreadyClaimed, PasswordTooCommon, PasswordTooShort, SetupCodeWrong
+from gateway.operations import SHORTEST_PASSWORD
 from gateway.web.sentences import sentence, wait_sentence
 from gateway.web.server.throttle import TooManyTries
 from gateway.web.services import here, throttles
@@ -36,17 +36,18 @@ def claim() -> AnyResponse:
         answer = _form(wait_sentence(tries), 429)
         answer.headers["Retry-After"] = str(tries.wait_s)
         return answer
-    if not here().setup_code.matches(request.form.get("setup_code", "")):
-        return _form(_("That is not the setup code of this gateway."), 403)
-    throttles().setup_code.succeeded(address)
     try:
         # Behind the setup code: a password is not judged in no time, and strangers may not ask for it.
-        recovery_code = here().history.claim(password, here().live.meter_number())
+        recovery_code = here().keys.claim(request.form.get("setup_code", ""), password)
+    except SetupCodeWrong:
+        return _form(_("That is not the setup code of this gateway."), 403)
     except AlreadyClaimed:
+        throttles().setup_code.succeeded(address)
         return redirect(url_for("sign_in.form"), 303)
     except PasswordTooCommon as error:
+        throttles().setup_code.succeeded(address)
         return _form(sentence(error), 400)
-    here().setup_code.spend()
+    throttles().setup_code.succeeded(address)
     return make_response(render_template("claimed.html", recovery_code=recovery_code))
 
 

@@ -13,21 +13,21 @@ from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 
-from gateway.consent import (
-    Category,
-    Granularity,
-    Notice,
-    Terms,
-)
-from gateway.consent.notice import notice_text
-from gateway.consent.terms import (
+from gateway.operations import (
     LONGEST,
     LONGEST_INTERVAL_S,
     LONGEST_NAME,
     LONGEST_PURPOSE,
     USUAL,
+    USUAL_FORMAT,
+    USUAL_TRANSPORT,
+    Category,
+    Granularity,
+    Notice,
+    Terms,
+    midnight,
+    notice_text,
 )
-from gateway.history.records.periods import midnight
 
 _ROWS = (Granularity.DAY, Granularity.HOUR, Granularity.QUARTER)
 CHOICES: Mapping[Category, tuple[Granularity, ...]] = {
@@ -62,6 +62,8 @@ class Wish:
             valid_from=now,
             valid_until=self.until,
             notice=notice,
+            format=USUAL_FORMAT,
+            transport=USUAL_TRANSPORT,
             live_interval_s=self.live_interval_s,
         )
 

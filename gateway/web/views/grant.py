@@ -10,14 +10,14 @@ from flask_babel import gettext
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.consent import Notice
-from gateway.consent.notice import (
+from gateway.errors import ConsentError, TransportUnavailable
+from gateway.operations import (
     CATEGORY_NAMES,
     GRANULARITY_NAMES,
     WITHDRAWAL,
+    Notice,
     inferences,
 )
-from gateway.errors import BrokerUnavailable, ConsentError
 from gateway.web.languages import language
 from gateway.web.sentences import sentence
 from gateway.web.server.sessions import visitor
@@ -68,13 +68,24 @@ def consent() -> AnyResponse:
         return redirect(url_for("grant.form"), 303)
     try:
         terms = wish.terms(here().clock(), shown)
-        granted, credentials = here().sharing.grant(terms, method="page")
-    except (BrokerUnavailable, ConsentError) as error:
+        granted = here().sharing.grant(terms, method="page")
+    except (TransportUnavailable, ConsentError) as error:
         problem = _("Nothing was granted.") + " " + sentence(error)
-        return _notice(wish, problem, 503 if isinstance(error, BrokerUnavailable) else 400)
+        return _notice(wish, problem, 503 if isinstance(error, TransportUnavailable) else 400)
     visitor().pop(_WISH, None)
     visitor().pop(_SHOWN, None)
-    return make_response(render_template("granted.html", consent=granted, credentials=credentials))
+    return make_response(render_template("granted.html", granted=granted, names=_field_names()))
+
+
+def _field_names() -> dict[str, str]:
+    """What the fields of credentials are called; another one is shown by its own name."""
+    return {
+        "host": _("Host"),
+        "port": _("Port"),
+        "username": _("Username"),
+        "password": _("Password"),
+        "topic": _("Topic"),
+    }
 
 
 def _form(problems: dict[str, str] | None = None, status: int = 200) -> Response:

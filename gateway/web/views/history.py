@@ -13,8 +13,7 @@ from flask_babel import format_date
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from gateway.history import OpenHistory, Period, Usage
-from gateway.history.records.periods import midnight
+from gateway.operations import OpenHistory, Period, Usage, midnight
 from gateway.web.charts import chart
 from gateway.web.charts.overview import Line, Overview, clock_labels
 from gateway.web.server.sessions import opened

@@ -12,9 +12,8 @@ from flask_babel import gettext
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.consent import Consent, State, Terms
-from gateway.consent.notice import CATEGORY_NAMES, GRANULARITY_NAMES
 from gateway.errors import ConsentError
+from gateway.operations import CATEGORY_NAMES, GRANULARITY_NAMES, Consent, State, Terms
 from gateway.web.sentences import N_, sentence
 from gateway.web.services import here
 
@@ -100,8 +99,7 @@ def withdraw(consent_id: str) -> AnyResponse:
 
 def _withdrawn(consent_id: str) -> str:
     """Withdraw, and say what is done and what is still being tried."""
-    here().sharing.withdraw(consent_id, method="page")
-    if here().sharing.is_being_cut_off(consent_id):
+    if not here().sharing.withdraw(consent_id, method="page").cut_off:
         told = _(
             "Withdrawn. Nothing is sent from here any more. The message broker does not answer: cutting the"
             " recipient off is tried again until it is done, and this page then says so."

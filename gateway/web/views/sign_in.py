@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import CannotUnlock, HistoryError
-from gateway.history import OpenHistory
+from gateway.operations import OpenHistory
 from gateway.web.sentences import sentence, wait_sentence
 from gateway.web.server.sessions import visitor
 from gateway.web.server.throttle import TooManyTries
@@ -40,7 +40,7 @@ def sign_in() -> AnyResponse:
     try:
         throttles().password.attempt(address, browser)
         with _unlocking.turn(known=browser is not None):
-            history = here().history.unlock(number, request.form.get("password", ""))
+            history = here().keys.unlock(number, request.form.get("password", ""))
     except TooManyTries as tries:
         answer = _form(wait_sentence(tries), 429)
         answer.headers["Retry-After"] = str(tries.wait_s)
@@ -64,12 +64,11 @@ def _renewed(number: str, password: str, acting: OpenHistory) -> Response | None
     The password is at hand at this moment only. What fails is tried again at the next sign-in. All sessions
     but the one that begins here end.
     """
-    now = here().clock().timestamp()
-    if not here().history.renewal_is_due(now):
+    if not here().keys.status().due:
         return None
     try:
         with _unlocking.turn(known=True):
-            renewed = here().history.renew(number, password, now, acting=acting)
+            renewed = here().keys.renew(number, password, acting)
     except (HistoryError, TooManyTries) as error:
         log.warning("%s", error)
         return None

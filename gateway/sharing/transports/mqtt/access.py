@@ -11,13 +11,14 @@ import logging
 import queue
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from gateway.consent import Consent, Credentials
 from gateway.errors import BrokerUnavailable
+from gateway.sharing.formats import Message
 from gateway.sharing.transports.mqtt.connection import Connection, Login
+from gateway.sharing.transports.transport import Credentials, Example, Served
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,12 @@ ADMINISTRATOR = "p1-administrator"
 PUBLISHER = "p1-publisher"
 NOTE_ROLE = "p1-checkpoint"
 _ANSWER_WITHIN_S = 5.0
-_ALREADY_GONE = ("Client not found", "Role not found", "Group not found")
+_PASSWORD_BYTES = 18
+_ALREADY_SO = ("Client not found", "Role not found", "Group not found", "ACL with this topic already exists")
 _OWN = "p1-"
 """How the names of the gateway's own clients and roles begin; a recipient's never do."""
+
+_OWN_TOPICS = "p1/"
 
 Rule = tuple[str, str]
 """What is allowed, and on which topics."""
@@ -38,9 +42,9 @@ ADMINISTRATOR_RULES: Sequence[Rule] = (
     ("publishClientSend", CONTROL_TOPIC),
     ("subscribeLiteral", f"{CONTROL_TOPIC}/response"),
     ("publishClientReceive", f"{CONTROL_TOPIC}/response"),
-    ("publishClientSend", "p1/#"),  # to clear what is retained for a recipient that goes
+    ("publishClientSend", f"{_OWN_TOPICS}#"),  # to clear what is retained for a recipient that goes
 )
-PUBLISHER_RULES: Sequence[Rule] = (("publishClientSend", "p1/#"),)
+PUBLISHER_RULES: Sequence[Rule] = (("publishClientSend", f"{_OWN_TOPICS}#"),)
 DEFAULT_ACCESS: Mapping[str, bool] = {
     "publishClientSend": False,
     "publishClientReceive": False,
@@ -48,11 +52,6 @@ DEFAULT_ACCESS: Mapping[str, bool] = {
     "unsubscribe": True,
 }
 """What is allowed to who has no rule for it."""
-
-
-def consent_topic(consent: Consent) -> str:
-    """The one retained topic of a recipient: what it may have, and until when."""
-    return f"{consent.topic_prefix}/consent"
 
 
 def acls(rules: Sequence[Rule]) -> list[dict[str, Any]]:
@@ -64,15 +63,35 @@ def recipient_role(consent_id: str) -> str:
     return f"recipient-{consent_id}"
 
 
-def recipient_rules(consent: Consent) -> Sequence[Rule]:
-    """A recipient sees its own topics, and whether the gateway is there."""
-    topics = f"{consent.topic_prefix}/#"
-    return (
-        ("subscribePattern", topics),
-        ("publishClientReceive", topics),
-        ("subscribeLiteral", STATUS_TOPIC),
-        ("publishClientReceive", STATUS_TOPIC),
-    )
+def recipient_rules(served: Served) -> Sequence[Rule]:
+    """A recipient sees the topics of its format, and whether the gateway is there; it may say its birth."""
+    rules: list[Rule] = []
+    for topic in served.format.topics(served.consent):
+        rules += [("subscribePattern", topic), ("publishClientReceive", topic)]
+    rules += [("subscribeLiteral", STATUS_TOPIC), ("publishClientReceive", STATUS_TOPIC)]
+    return rules + [("publishClientSend", birth.topic) for birth in served.format.births]
+
+
+def publisher_rules(lasting: Iterable[Served]) -> Sequence[Rule]:
+    """The gateway publishes below its own topics, and where these formats have a place of their own."""
+    rules = [*PUBLISHER_RULES]
+    for served in lasting:
+        rules += _elsewhere(served)
+        for birth in served.format.births:
+            rules += [("subscribeLiteral", birth.topic), ("publishClientReceive", birth.topic)]
+    return list(dict.fromkeys(rules))
+
+
+def administrator_rules(lasting: Iterable[Served]) -> Sequence[Rule]:
+    rules = [*ADMINISTRATOR_RULES]
+    for served in lasting:
+        rules += _elsewhere(served)
+    return list(dict.fromkeys(rules))
+
+
+def _elsewhere(served: Served) -> list[Rule]:
+    topics = served.format.topics(served.consent)
+    return [("publishClientSend", topic) for topic in topics if not topic.startswith(_OWN_TOPICS)]
 
 
 class ManagedAccess:
@@ -83,12 +102,13 @@ class ManagedAccess:
         # A second connection of the administrator would end the first: client ids are the usernames.
         self._one_at_a_time = threading.Lock()
 
-    def admit(self, consent: Consent, password: str) -> Credentials:
+    def admit(self, served: Served) -> Credentials:
         """Make a client that sees its own topics and nothing else. Raises BrokerUnavailable."""
-        role = recipient_role(consent.id)
-        rules = acls(recipient_rules(consent))
+        consent, role = served.consent, recipient_role(served.consent.id)
+        password = secrets.token_urlsafe(_PASSWORD_BYTES)
         with self._administrator() as command:
-            command({"command": "createRole", "rolename": role, "acls": rules})
+            self._extend_own_roles(command, served)
+            command({"command": "createRole", "rolename": role, "acls": acls(recipient_rules(served))})
             command(
                 {
                     "command": "createClient",
@@ -97,13 +117,49 @@ class ManagedAccess:
                     "roles": [{"rolename": role, "priority": 0}],
                 }
             )
-        topics = f"{consent.topic_prefix}/#"
-        return Credentials(self._login.host, self._login.port, consent.id, password, topics)
+        return self._credentials(served, password)
 
-    def cut_off(self, consent: Consent) -> None:
+    def _credentials(self, served: Served, password: str) -> Credentials:
+        host, port, username = self._login.host, self._login.port, served.consent.id
+        topics = served.format.topics(served.consent)
+        lines = [f"-h {host}", f"-p {port}", "-V mqttv5", f"-u {username}", f"-P {password}"]
+        lines += [*(f"-t {topic}" for topic in topics), "-v"]
+        return Credentials(
+            {
+                "host": host,
+                "port": port,
+                "username": username,
+                "password": password,
+                "topic": " ".join(topics),
+            },
+            frozenset({"password"}),
+            Example("mosquitto_sub", "~/.config/mosquitto_sub", "\n".join(lines)),
+        )
+
+    def _extend_own_roles(self, command: _Command, served: Served) -> None:
+        """Where a format has topics outside the gateway's own, its publisher must reach them."""
+        for role, rules, own in (
+            (PUBLISHER, publisher_rules([served]), PUBLISHER_RULES),
+            (ADMINISTRATOR, administrator_rules([served]), ADMINISTRATOR_RULES),
+        ):
+            for rule in acls([rule for rule in rules if rule not in own]):
+                command({"command": "addRoleACL", "rolename": role, **rule})
+
+    def suspend(self, served: Served) -> None:
+        """Clear the recipient's topics and shut it out; it is disconnected. Raises BrokerUnavailable."""
+        with self._administrator(clear=_cleared(served)) as command:
+            command({"command": "disableClient", "username": served.consent.id})
+
+    def resume(self, served: Served) -> None:
+        """Let it in again. Raises BrokerUnavailable."""
+        with self._administrator() as command:
+            command({"command": "enableClient", "username": served.consent.id})
+
+    def cut_off(self, served: Served) -> None:
         """Clear the recipient's topics, empty its session, then delete it. Raises BrokerUnavailable."""
+        consent = served.consent
         # In this order: a client that is gone could not be told that its topics are empty.
-        with self._administrator(clear=consent_topic(consent)) as command:
+        with self._administrator(clear=_cleared(served)) as command:
             self._empty_session(command, consent.id)
             command({"command": "deleteClient", "username": consent.id})
             command({"command": "deleteRole", "rolename": recipient_role(consent.id)})
@@ -126,16 +182,16 @@ class ManagedAccess:
         finally:
             successor.close()
 
-    def compare(self, consents: Sequence[Consent]) -> list[str]:
+    def compare(self, lasting: Sequence[Served], paused: Collection[str] = ()) -> list[str]:
         """Make the broker's clients and roles exactly those of these consents.
 
         Whoever else could enter is removed, and a recipient's rules are made what its consent allows. Returns
         the ids of the consents that the broker does not know: only their recipients had the passwords, so
         they cannot be made anew. Raises BrokerUnavailable.
         """
-        rules = {recipient_role(consent.id): recipient_rules(consent) for consent in consents}
-        rules |= {ADMINISTRATOR: ADMINISTRATOR_RULES, PUBLISHER: PUBLISHER_RULES}
-        roles = {consent.id: recipient_role(consent.id) for consent in consents}
+        rules = {recipient_role(served.consent.id): recipient_rules(served) for served in lasting}
+        rules |= {ADMINISTRATOR: administrator_rules(lasting), PUBLISHER: publisher_rules(lasting)}
+        roles = {served.consent.id: recipient_role(served.consent.id) for served in lasting}
         roles |= {ADMINISTRATOR: ADMINISTRATOR, PUBLISHER: PUBLISHER}
         with self._administrator() as command:
             clients = {found["username"]: found for found in command.all("Clients")}
@@ -144,15 +200,19 @@ class ManagedAccess:
                 if username not in roles:
                     self._empty_session(command, username)
                     _correct(command, {"command": "deleteClient", "username": username})
-                elif [given["rolename"] for given in found.get("roles", ())] != [roles[username]]:
+                    continue
+                if [given["rolename"] for given in found.get("roles", ())] != [roles[username]]:
                     given = [{"rolename": roles[username], "priority": 0}]
                     _correct(command, {"command": "modifyClient", "username": username, "roles": given})
+                if bool(found.get("disabled")) != (username in paused):
+                    change = "disableClient" if username in paused else "enableClient"
+                    _correct(command, {"command": change, "username": username})
             for group in command.all("Groups"):
                 _correct(command, {"command": "deleteGroup", "groupname": group["groupname"]})
             for role in command.all("Roles"):
                 _compare_role(command, role, rules)
             _compare_default(command)
-        return [consent.id for consent in consents if consent.id not in clients]
+        return [served.consent.id for served in lasting if served.consent.id not in clients]
 
     def note(self) -> str | None:
         """The words that `put_note` left, None when there are none. Raises BrokerUnavailable."""
@@ -167,16 +227,16 @@ class ManagedAccess:
             command({"command": change, "rolename": NOTE_ROLE, "textdescription": text})
 
     @contextmanager
-    def _administrator(self, clear: str | None = None) -> Iterator[_Command]:
+    def _administrator(self, clear: Sequence[Message] = ()) -> Iterator[_Command]:
         answers: queue.Queue[bytes] = queue.Queue()
         with self._one_at_a_time:
-            connection = Connection(self._login, on_message=answers.put)
+            connection = Connection(self._login, on_message=lambda _topic, payload: answers.put(payload))
             connection.open()
             try:
                 connection.wait(_ANSWER_WITHIN_S)
                 connection.subscribe(f"{CONTROL_TOPIC}/response")
-                if clear is not None:
-                    _sent(connection, clear, b"", retain=True)
+                for message in clear:
+                    _sent(connection, message.topic, message.payload, retain=message.retained)
                 yield _Command(connection, answers)
             finally:
                 connection.close()
@@ -197,7 +257,7 @@ class _Command:
         except (queue.Empty, ValueError, KeyError, IndexError):
             raise BrokerUnavailable("the MQTT broker does not answer its administrator") from None
         error = answer.get("error")
-        if error and error not in _ALREADY_GONE:
+        if error and error not in _ALREADY_SO:
             raise BrokerUnavailable(f"the MQTT broker refuses {command['command']}: {error}")
         return None if error else answer.get("data", {})
 
@@ -206,6 +266,10 @@ class _Command:
         listed = self({"command": f"list{kind}", "verbose": True}) or {}
         found: list[dict[str, Any]] = listed.get(kind.lower(), [])
         return found
+
+
+def _cleared(served: Served) -> Sequence[Message]:
+    return served.format.farewell(served.consent)
 
 
 def _compare_role(command: _Command, found: dict[str, Any], rules: Mapping[str, Sequence[Rule]]) -> None:

@@ -55,7 +55,11 @@ class Connection:
     """
 
     def __init__(
-        self, login: Login, *, will: Will | None = None, on_message: Callable[[bytes], None] | None = None
+        self,
+        login: Login,
+        *,
+        will: Will | None = None,
+        on_message: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self._login = login
         self._answered = threading.Event()
@@ -74,7 +78,7 @@ class Connection:
         client.on_connect = self._connack
         client.on_disconnect = lambda _c, _u, _f, reason, _p: self._end(f"hung up ({reason})")
         if on_message is not None:
-            client.on_message = lambda _c, _u, message: on_message(bytes(message.payload))
+            client.on_message = lambda _c, _u, message: on_message(message.topic, bytes(message.payload))
         client.on_publish = lambda _c, _u, mid, _r, _p: self._acknowledged.put(mid)
         client.on_unsubscribe = lambda _c, _u, mid, _r, _p: self._acknowledged.put(mid)
         self._client = client

@@ -19,8 +19,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from gateway import checkpoint as checkpoints
-from gateway.checkpoint import (
+from gateway.consent import Ledger
+from gateway.errors import (
+    GatewayError,
+    HistoryError,
+    RolledBack,
+    TransportUnavailable,
+)
+from gateway.folder import checkpoint as checkpoints
+from gateway.folder.checkpoint import (
     BROKER,
     DATABASE,
     HISTORY,
@@ -28,13 +35,6 @@ from gateway.checkpoint import (
     NAME,
     Checkpoint,
     beside,
-)
-from gateway.consent import Ledger
-from gateway.errors import (
-    BrokerUnavailable,
-    GatewayError,
-    HistoryError,
-    RolledBack,
 )
 from gateway.history import (
     Extent,
@@ -59,8 +59,8 @@ class Place(Protocol):
     def save(self, plain: bytes) -> None: ...
 
 
-class Note(Protocol):
-    """A few words of the gateway's own at the broker (see `gateway.sharing.transports.mqtt.access`)."""
+class Witness(Protocol):
+    """A few words of the gateway's own, at a transport (see `gateway.sharing.transports`)."""
 
     def note(self) -> str | None: ...
     def put_note(self, text: str) -> None: ...
@@ -115,21 +115,21 @@ class BesideDeviceKey:
             self._file.save(plain)
 
 
-class BrokerPlace:
-    """The description of a role at the broker that nobody has."""
+class WitnessPlace:
+    """What a transport remembers for the gateway: for MQTT, the description of a role that nobody has."""
 
-    def __init__(self, broker: Note, key: GatewaySecret) -> None:
-        self._broker = broker
+    def __init__(self, witness: Witness, key: GatewaySecret) -> None:
+        self._witness = witness
         self._key = key
 
     def load(self) -> bytes | None:
-        text = self._broker.note()
+        text = self._witness.note()
         with suppress(ValueError):
             return None if not text else self._key.reveal(NAME, base64.b64decode(text))
         return None
 
     def save(self, plain: bytes) -> None:
-        self._broker.put_note(base64.b64encode(self._key.hide(NAME, plain)).decode())
+        self._witness.put_note(base64.b64encode(self._key.hide(NAME, plain)).decode())
 
 
 class Files:
@@ -249,7 +249,7 @@ class RollbackCheck:
         if now - self._visited_at < every:
             return
         self._visited_at = now
-        with suppress(BrokerUnavailable):
+        with suppress(TransportUnavailable):
             found = _read(broker)
             if found is not None:
                 self._compare({BROKER: found})

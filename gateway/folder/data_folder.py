@@ -12,25 +12,10 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from gateway.checkpoint import (
-    DATABASE,
-    LEDGER,
-    NAME,
-    rolled_back,
-)
 from gateway.clock import GatewayClock
 from gateway.config import Config
 from gateway.consent import Ledger
 from gateway.costs import TariffBook
-from gateway.daemon.rollback import (
-    BesideDeviceKey,
-    DatabasePlace,
-    Files,
-    LedgerPlace,
-    Place,
-    begin_anew,
-    load,
-)
 from gateway.errors import (
     ConfigError,
     GatewayError,
@@ -39,6 +24,22 @@ from gateway.errors import (
     RolledBack,
 )
 from gateway.files import check_folder
+from gateway.folder.checkpoint import (
+    DATABASE,
+    LEDGER,
+    NAME,
+    beside,
+    rolled_back,
+)
+from gateway.folder.rollback import (
+    BesideDeviceKey,
+    DatabasePlace,
+    Files,
+    LedgerPlace,
+    Place,
+    begin_anew,
+    load,
+)
 from gateway.history import (
     DeviceKey,
     FolderLock,
@@ -47,11 +48,12 @@ from gateway.history import (
     Retention,
     RetentionChoice,
     SealedHistory,
+    backup,
     is_credential,
     open_keys,
+    salvage,
     settle,
 )
-from gateway.history.upkeep import backup, salvage
 
 HISTORY_NAME = "history.db"
 # Its files are the broker's own: started by root it runs as another user.
@@ -179,6 +181,11 @@ def places_elsewhere(folder: DataFolder, config: Config) -> dict[str, Place]:
     if not is_credential(device_key) and device_key.parent != config.history.data_dir:
         places["device key"] = BesideDeviceKey(device_key, folder.secret)
     return places
+
+
+def beside_device_key(device_key: Path) -> list[Path]:
+    """The gateway's own files beside its device key."""
+    return [] if is_credential(device_key) else [beside(device_key)]
 
 
 def check_rolled_back(config: Config) -> tuple[Ledger, RolledBack | None]:
