@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from gateway.errors import (
     ClockBehind,
@@ -30,6 +29,7 @@ from gateway.errors import (
     ClockNotBelieved,
     ClockNotYetSet,
 )
+from gateway.files import Slot
 
 _TIMESYNCD_NOTE = Path("/run/systemd/timesync/synchronized")
 _REFUSED = -1
@@ -73,13 +73,6 @@ def is_synchronised() -> bool:
         state = _REFUSED
     # A service may be kept from asking the kernel; systemd's own time service leaves a note, too.
     return _TIMESYNCD_NOTE.exists() if state == _REFUSED else state != _UNSYNCHRONISED
-
-
-class Slot(Protocol):
-    """Where a few bytes are remembered, hidden and authenticated."""
-
-    def load(self) -> bytes | None: ...
-    def save(self, plain: bytes) -> None: ...
 
 
 class GatewayClock:

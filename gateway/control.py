@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gateway.errors import ConfigError, DaemonUnavailable, GatewayError
-from gateway.operations.remote import Answered, asked, name_of, result_of
+from gateway.operations.remote import Answered, NotUnderstood, asked, name_of, result_of
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -114,8 +114,7 @@ class _Request(socketserver.StreamRequestHandler):
             return {"result": operation(facts)}
         except GatewayError as error:
             return {"error": str(error)}
-        except (TypeError, ValueError, KeyError):
-            log.exception("a command asked in a way that is not understood")
+        except NotUnderstood:
             return {"error": "the gateway does not know this request"}
         except Exception:
             log.exception("a command failed")

@@ -11,11 +11,19 @@ import stat
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from gateway.errors import UnsafeFile
 
 GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 OTHERS = stat.S_IRWXO
+
+
+class Slot(Protocol):
+    """Where a few bytes are remembered, hidden and authenticated; a hidden file, as a rule."""
+
+    def load(self) -> bytes | None: ...
+    def save(self, plain: bytes) -> None: ...
 
 
 def check_reach(path: Path, descriptor: int, forbidden: int) -> None:

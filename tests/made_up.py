@@ -17,8 +17,10 @@ from gateway.consent import (
     State,
     Terms,
 )
+from gateway.operations import Implausible, Status
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.reading import SIMULATOR_MODEL
+from gateway.sharing import FORMATS, Served
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NUMBER = "E0001234567890123"
@@ -40,6 +42,21 @@ class Clock:
 
     def pass_by(self, **time: float) -> None:
         self.now += timedelta(**time)
+
+
+class MemorySlot:
+    """A hidden file that lies in memory."""
+
+    def __init__(self) -> None:
+        self.kept: bytes | None = None
+
+    def load(self) -> bytes | None:
+        return self.kept
+
+    def save(self, plain: bytes) -> None:
+        self.kept = plain
+
+    overwrite = save
 
 
 def utc(written: str) -> datetime:
@@ -75,6 +92,8 @@ def terms(grants: Mapping[Category, Granularity] | None = None, **changes: Any) 
         valid_from=NOON,
         valid_until=NOON + timedelta(days=1),
         notice=Notice("You may withdraw at any time.", "en"),
+        format="json",
+        transport="mqtt",
         live_interval_s=5,
     )
     return replace(usual, **changes)
@@ -84,3 +103,40 @@ def consent(
     grants: Mapping[Category, Granularity] | None = None, state: State = State.GIVEN, **changes: Any
 ) -> Consent:
     return Consent("c0123456789abcdef", terms(grants, **changes), state)
+
+
+def served(**changes: Any) -> Served:
+    """A consent and the format of its terms."""
+    made = consent(**changes)
+    return Served(made, FORMATS[made.terms.format])
+
+
+def status(**changes: Any) -> Status:
+    """The status of a gateway that is well and has an owner, but for `changes`."""
+    well = Status(
+        claimed=True,
+        meter="receiving",
+        telegrams=0,
+        damaged=0,
+        fault=None,
+        fault_kind=None,
+        faults={},
+        noise_bytes=0,
+        messages=0,
+        clock_losses=0,
+        implausible=Implausible(0, 0, 0, 0, 0),
+        simulated=False,
+        country=None,
+        last_telegram_at=None,
+        clock="believed",
+        sharing="nobody has a consent",
+        consents=0,
+        transports={},
+        last_backup=None,
+        removed_for_room_until=None,
+        history_waiting=0,
+        history_dropped=0,
+        history_fault=None,
+        ledger_fault=None,
+    )
+    return replace(well, **changes)

@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gateway.clock import SETTLED_AFTER_S, GatewayClock
 from gateway.config import Config, parse
@@ -26,7 +26,8 @@ from gateway.errors import DaemonUnavailable
 from gateway.folder.data_folder import control_socket, open_folder
 from gateway.history import OpenHistory, SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
-from gateway.sharing import BrokerSecrets, Mosquitto, provision
+from gateway.operations import Gateway, to_json
+from gateway.sharing.transports.mqtt import BrokerSecrets, Mosquitto, provision
 from tests.ports import free_port
 
 PASSWORD = "correct horse battery"
@@ -41,6 +42,10 @@ def until(true: Callable[[], Any], seconds: float = 20) -> Any:
             raise TimeoutError("it did not happen in time")
         time.sleep(0.02)
     return found
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class Machine:
@@ -192,11 +197,17 @@ class RunningGateway:
         yield self._broker_files.with_name("dynamic-security.json")
         self._mosquitto = Mosquitto(self._broker_files, self.broker_port)
 
-    def ask(self, operation: str, **facts: Any) -> Any:
-        return ask(self._control, operation, **facts)
+    def ask(
+        self,
+        operation: Callable[Concatenate[Any, Parameters], Result],
+        *_: Parameters.args,
+        **facts: Parameters.kwargs,
+    ) -> Result:
+        return ask(self._control, operation, *_, **facts)
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask("status")
+        """As `p1-gateway status --json` prints it."""
+        found: dict[str, Any] = to_json(self.ask(Gateway.status))
         return found
 
     def command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -18,9 +18,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from gateway.consent.disclosure import Disclosure
-from gateway.consent.ledger import Slot
 from gateway.consent.terms import LONGEST, Category
 from gateway.errors import HistoryError
+from gateway.files import Slot
 
 _SAVE_EVERY = timedelta(minutes=1)
 _PAGE_BYTES = 4000

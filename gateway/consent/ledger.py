@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.consent.ledger_lines import (
     GENESIS,
@@ -32,9 +32,9 @@ from gateway.errors import (
     LedgerBroken,
     RolledBack,
 )
-from gateway.files import sync_folder, write_whole
+from gateway.files import Slot, sync_folder, write_whole
 
-__all__ = ["Entry", "Event", "Ledger", "LedgerKeys", "Slot"]
+__all__ = ["Entry", "Event", "Ledger", "LedgerKeys"]
 
 _STATE_AFTER = {
     Event.REFUSED: State.REFUSED,
@@ -46,13 +46,6 @@ _STATE_AFTER = {
 }
 _ENDS = (Event.REFUSED, Event.WITHDRAWN, Event.EXPIRED)
 _TAKES_BACK = (*_ENDS, Event.PAUSED, Event.SHARING_STOPPED)
-
-
-class Slot(Protocol):
-    """Where a few bytes are remembered, hidden and authenticated."""
-
-    def load(self) -> bytes | None: ...
-    def save(self, plain: bytes) -> None: ...
 
 
 class Ledger:
@@ -294,9 +287,7 @@ class Ledger:
         else:
             consent = replace(self._consents[entry.consent_id], state=_STATE_AFTER[entry.event])
             if entry.event is Event.GIVEN:
-                changed = entry.facts.get("terms")  # the owner gave less than was asked for
-                terms = Terms.from_json(changed) if changed else consent.terms
-                consent = replace(consent, terms=terms, given_at=entry.at)
+                consent = replace(consent, given_at=entry.at)
             if entry.event in _ENDS:
                 consent = replace(consent, ended_at=entry.at)
             self._consents[entry.consent_id] = consent

@@ -40,7 +40,7 @@ class Event(StrEnum):
 
 
 # What is sealed is filled up to a multiple of this, so that a length tells the event at most.
-_SIZES = {Event.REQUESTED: 4096, Event.GIVEN: 4096, Event.CHECKPOINT: 512}
+_SIZES = {Event.REQUESTED: 4096, Event.CHECKPOINT: 512}
 _USUAL_SIZE = 256
 
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.errors import TariffsUnusable
+from gateway.files import Slot
 
 # What a price is for: the register, and how many of its base units make the unit that is priced.
 PRICED: Mapping[str, tuple[str, int]] = {
@@ -58,13 +59,6 @@ class Usage(Protocol):
     def import_wh(self) -> int | None: ...
     @property
     def export_wh(self) -> int | None: ...
-
-
-class Slot(Protocol):
-    """Where a few bytes are remembered, hidden and authenticated."""
-
-    def load(self) -> bytes | None: ...
-    def save(self, plain: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

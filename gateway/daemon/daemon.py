@@ -124,7 +124,6 @@ class Daemon:
             if config.history.backup_dir
             else None,
             clock,
-            config.history.zone,
             self._fault,
         )
         self.setup_code = SetupCode(folder.setup_code)

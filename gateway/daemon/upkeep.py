@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from gateway.clock import is_synchronised
 from gateway.errors import (
@@ -50,8 +49,8 @@ class Upkeep:
         dispatcher: Dispatching,
         backups: tuple[Path, int] | None,
         clock: Callable[[], datetime],
-        zone: ZoneInfo,
         on_fault: Callable[[GatewayError], None],
+        clock_is_set: Callable[[], bool] = is_synchronised,
     ) -> None:
         """`backups` are the folder for them, and how many are kept; None where none was chosen."""
         self._history = history
@@ -60,8 +59,9 @@ class Upkeep:
         self._dispatcher = dispatcher
         self._backups = backups
         self._clock = clock
-        self._zone = zone
+        self._zone = history.zone
         self._on_fault = on_fault
+        self._clock_is_set = clock_is_set
         self._kept_at: datetime | None = None
         self._compared_at: datetime | None = None
         self._comparison_tried_at: datetime | None = None
@@ -130,7 +130,7 @@ class Upkeep:
         """
         today = now.astimezone(self._zone).date()
         newest = self._history.newest_day()
-        return today if newest is None or is_synchronised() else min(today, newest)
+        return today if newest is None or self._clock_is_set() else min(today, newest)
 
     def _back_up(self) -> None:
         """Once a week; where it fails, again the next day."""

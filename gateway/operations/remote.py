@@ -17,6 +17,10 @@ _Operation = TypeVar("_Operation", bound=Callable[..., Any])
 _MARK = "__may_be_asked__"
 
 
+class NotUnderstood(Exception):
+    """These are no arguments of this operation."""
+
+
 def may_be_asked(operation: _Operation) -> _Operation:
     """Marks a method that other processes of the gateway's user may call; its types must have a JSON form."""
     setattr(operation, _MARK, True)
@@ -37,7 +41,12 @@ def answered(*rooms: object) -> dict[str, Answered]:
 def _answered(operation: Callable[..., Any]) -> Answered:
     def answer(facts: Mapping[str, Any]) -> Any:
         hints = get_type_hints(operation)
-        return to_json(operation(**{name: from_json(hints[name], value) for name, value in facts.items()}))
+        try:
+            values = {name: from_json(hints[name], value) for name, value in facts.items()}
+            inspect.signature(operation).bind(**values)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise NotUnderstood from error
+        return to_json(operation(**values))
 
     return answer
 

@@ -162,8 +162,11 @@ class Sharing(Consents):
         given = consent if terms is None else replace(consent, terms=terms)
         transport = self._transports[given.terms.transport]
         credentials = transport.doors.admit(Served(given, self._formats[given.terms.format]))
-        facts = {} if terms is None else {"terms": terms.as_json()}
-        self._ledger.append(Event.GIVEN, consent.id, method=method, **facts)
+        if terms is not None:  # less than was asked for, in a line of the same length as what was asked
+            self._ledger.append(
+                Event.REQUESTED, consent.id, terms=terms.as_json(), method=method, is_a_request=True
+            )
+        self._ledger.append(Event.GIVEN, consent.id, method=method)
         return Granted(self._ledger.consent(consent.id), credentials)
 
     @may_be_asked

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.consent.ledger import Slot
 from gateway.errors import HistoryError
+from gateway.files import Slot
 from gateway.history import Period, Row
 
 MOST_ROWS = 1000

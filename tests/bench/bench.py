@@ -25,6 +25,7 @@ from gateway.consent import (
     Notice,
     Terms,
 )
+from gateway.operations import Sharing
 from gateway.simulator import Household, SimulatedMeter
 from tests.bench import histories
 from tests.bench.decoding import decoding, decrypting, wire_to_reading
@@ -64,8 +65,8 @@ def whole_day(folder: Path, meter: SimulatedMeter) -> None:
         gateway.history.claim(PASSWORD)
         process_id = gateway.start()
         line.accept()
-        given = gateway.ask("grant", terms=_terms().as_json())
-        until(lambda: gateway.status()["broker"] == "connected")
+        given = gateway.ask(Sharing.grant, terms=_terms(), method="command").credentials
+        until(lambda: gateway.status()["transports"]["mqtt"] == "connected")
         names = (given["username"], given["password"], given["topic"])
         with closing(Recipient(gateway.broker_port, *names, folder)) as recipient:
             before, written = _cpu_s(process_id), _written(process_id)
@@ -99,8 +100,8 @@ def resident(folder: Path) -> None:
     ):
         gateway.history.claim(PASSWORD)
         process_id = gateway.start()
-        gateway.ask("grant", terms=_terms().as_json())
-        until(lambda: gateway.status()["broker"] == "connected")
+        gateway.ask(Sharing.grant, terms=_terms(), method="command")
+        until(lambda: gateway.status()["transports"]["mqtt"] == "connected")
         for _ in range(20):
             with urllib.request.urlopen(f"http://127.0.0.1:{gateway.page_port}/") as answer:
                 answer.read()
@@ -114,7 +115,9 @@ def resident(folder: Path) -> None:
 def _terms() -> Terms:
     now = utc_now()
     grants = {Category.POWER: Granularity.LIVE, Category.ELECTRICITY: Granularity.QUARTER}
-    return Terms("bench", "measure", grants, now, now + timedelta(days=1), Notice("", "en"), 5)
+    return Terms(
+        "bench", "measure", grants, now, now + timedelta(days=1), Notice("", "en"), "json", "mqtt", 5
+    )
 
 
 @contextmanager

@@ -86,7 +86,9 @@ def grant(home: Home, recipient: str, purpose: str) -> str:
         valid_from=home.clock(),
         valid_until=home.clock() + timedelta(days=200),
         notice=Notice("as shown", "en"),
+        format="json",
+        transport="mqtt",
     )
-    consent, _ = home.sharing.grant(terms, "page")
+    consent = home.sharing.grant(terms, "page").consent
     home.send(consent.id, Category.ELECTRICITY, Category.GAS)
     return consent.id

@@ -20,6 +20,7 @@ from gateway.meter.findings import Grade
 from gateway.meter.source import SourceKind
 from gateway.p1.cipher import MeterKey, encrypt
 from gateway.p1.telegram import Telegram, serialize
+from tests import made_up
 from tests.pty_meter import PtyMeter, nonsense
 from tests.running import COMMAND, FedMeter, RunningGateway, until
 
@@ -275,7 +276,6 @@ def test_a_running_gateway_is_asked_and_its_port_left_alone(tmp_path: Path) -> N
     ],
 )
 def test_what_a_running_gateway_says_is_judged(status: dict[str, Any], grades: dict[str, Grade]) -> None:
-    usual = {"meter": "receiving", "telegrams": 0, "fault": None, "fault_kind": None, "faults": {}}
-    findings = judge_status({**usual, **status}, SourceKind.SERIAL)
+    findings = judge_status(made_up.status(**status), SourceKind.SERIAL)
     found = {finding.subject: finding.grade for finding in findings}
     assert found == {"gateway": Grade.GOOD, **grades}

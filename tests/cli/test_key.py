@@ -14,6 +14,7 @@ from gateway.errors import CannotUnlock
 from gateway.folder.data_folder import open_folder
 from gateway.history import SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.operations import Gateway
 from gateway.simulator import Household, SimulatedMeter
 from tests.history.recording import record, steady, tamper
 from tests.made_up import NUMBER
@@ -87,7 +88,8 @@ def test_the_running_gateway_renews_and_goes_on_recording(
     for second in range(5):
         line.send(meter.bytes_at(start + timedelta(seconds=second)))
     until(lambda: gateway.status()["telegrams"] >= 5)
-    number = gateway.ask("meter number")  # of the meter that has just replaced the recorded one
+    number = gateway.ask(Gateway.meter_number)  # of the meter that has just replaced the recorded one
+    assert number is not None
     renewed = gateway.command("key", "renew", "--password-file", secret_file(tmp_path, PASSWORD))
     assert renewed.returncode == 0, renewed.stderr
     told = json.loads(gateway.command("key", "status", "--json").stdout)

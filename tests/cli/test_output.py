@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from gateway.cli.output import HUNG_UP, OneLine, PrintableStream
 from gateway.control import ControlServer, ask
 from gateway.errors import ConfigError, GatewayError, MeterUnavailable
+from gateway.operations.remote import answered, may_be_asked
 from gateway.p1.checksum import checksum
 from gateway.printable import one_line, printable
 from gateway.simulator import Household, SimulatedMeter
@@ -235,9 +236,19 @@ def test_a_reader_that_hangs_up_ends_the_command_without_a_complaint(
     assert status in statuses
 
 
+class Room:
+    @may_be_asked
+    def slow(self) -> None:
+        time.sleep(0.3)
+
+    @may_be_asked
+    def double(self, n: int) -> int:
+        return 2 * n
+
+
 @contextlib.contextmanager
 def serving(path: Path) -> Iterator[ControlServer]:
-    running = ControlServer(path, {"slow": lambda _: time.sleep(0.3), "echo": lambda facts: facts})
+    running = ControlServer(path, answered(Room()))
     running.start()
     try:
         yield running
@@ -246,7 +257,14 @@ def serving(path: Path) -> Iterator[ControlServer]:
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b'{"operation": "ec', b'{"operation": "slow"}\n', b'{"operation": "echo"}\n', b"rubbish\n"]
+    "said",
+    [
+        b"",
+        b'{"operation": "ec',
+        b'{"operation": "Room.slow"}\n',
+        b'{"operation": "Room.double"}\n',
+        b"rubbish\n",
+    ],
 )
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_caller_that_hangs_up_before_the_answer_is_no_traceback(
@@ -261,7 +279,7 @@ def test_a_caller_that_hangs_up_before_the_answer_is_no_traceback(
                 if reset:
                     connection.shutdown(socket.SHUT_RD)
         time.sleep(0.6)
-        assert ask(path, "echo", n=1) == {"n": 1}
+        assert ask(path, Room.double, n=1) == 2
     assert capfd.readouterr() == ("", "")
 
 

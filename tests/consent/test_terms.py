@@ -34,7 +34,6 @@ from tests.made_up import NOON, consent, terms
         ({"live_interval_s": 3601}, "the live interval must be between 1 and 3600 seconds"),
         ({"valid_until": NOON}, "the consent must end after it begins"),
         ({"valid_until": NOON + timedelta(days=732)}, "a consent lasts at most 24 months"),
-        ({"format": "xml"}, "the format xml is not known: choose one of json"),
         ({"grants": {}}, "choose at least one kind of data to share"),
     ],
 )
@@ -44,7 +43,7 @@ def test_improper_terms_are_refused_with_a_sentence(changes: dict[str, Any], sen
 
 
 def _without_grants() -> Terms:
-    return Terms("app", "purpose", {}, NOON, NOON + timedelta(days=1), Notice("", "en"))
+    return Terms("app", "purpose", {}, NOON, NOON + timedelta(days=1), Notice("", "en"), "json", "mqtt")
 
 
 def test_the_longest_words_and_the_longest_time_are_proper_terms() -> None:

@@ -10,23 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.costs import (
-    TariffBook,
-    cost,
-    joined,
-    parse,
-)
+from gateway.costs import TariffBook, cost, joined, parse
 from gateway.errors import TariffsUnusable
-from gateway.history import (
-    GatewayKeys,
-    HiddenFile,
-    OpenHistory,
-    SealedHistory,
-    Span,
-    Usage,
-)
-from tests.history.recording import record, steady, unlocked
-from tests.made_up import ZONE, local
+from gateway.history import Usage
+from tests.made_up import ZONE, MemorySlot, local
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -103,26 +90,6 @@ def test_days_sum_exactly_to_their_month(amounts: list[int]) -> None:
     assert month.total == sum(day.total for day in days)
 
 
-@pytest.fixture
-def opened(history: SealedHistory) -> OpenHistory:
-    begins = local("2026-06-28 00:00")
-    record(history, steady(begins, begins + 5 * DAY, HOUR, watts=1000), DAY)
-    return unlocked(history)
-
-
-def test_a_month_is_priced_by_the_contract_of_each_of_its_days(opened: OpenHistory) -> None:
-    first, last = local("2026-06-28 00:00"), local("2026-07-03 00:00")
-    days = opened.costs(Span.DAY, first, last, parse(TWO))
-    june, july = opened.costs(Span.MONTH, first, last, parse(TWO))
-    assert [day.parts.get("electricity.import_t1") for day in days[:3]] == [Decimal("4.8")] * 3
-    assert june.parts["electricity.import_t1"] == Decimal("14.4")
-    assert july.parts["electricity.import"] == Decimal("4.8")
-    assert june.total + july.total == sum(day.total for day in days)
-    hours = opened.costs(Span.HOUR, local("2026-07-01 00:00"), local("2026-07-02 00:00"), parse(TWO))
-    assert sum((hour.total for hour in hours), Decimal(0)).quantize(Decimal("1e-12")) == days[3].total
-    assert not june.missing  # gas has a price, but there is no gas meter; nothing is fed back
-
-
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -145,9 +112,9 @@ def test_a_month_is_priced_by_the_contract_of_each_of_its_days(opened: OpenHisto
     ],
 )
 def test_contracts_that_cannot_be_are_refused_with_a_sentence_and_nothing_is_changed(
-    tmp_path: Path, keys: GatewayKeys, wrong: str, said: str
+    wrong: str, said: str
 ) -> None:
-    book = TariffBook(HiddenFile(tmp_path / "hidden" / "tariffs", keys.secret))
+    book = TariffBook(MemorySlot())
     assert book.contracts() == ()
     book.write(TWO)
     with pytest.raises(TariffsUnusable) as refused:

@@ -29,7 +29,7 @@ from gateway.daemon.daemon import Daemon
 from gateway.errors import ClockBehind, ClockNotBelieved, ClockNotYetSet
 from gateway.folder.data_folder import open_clock, open_folder, open_ledger
 from gateway.history.keys.keyring import COST_IN_TESTS
-from gateway.sharing import BrokerSecrets, Mosquitto, provision
+from gateway.sharing.transports.mqtt import BrokerSecrets, Mosquitto, provision
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS
 from tests.made_up import NOON, PASSWORD, terms
@@ -90,12 +90,12 @@ class Home:
         until(lambda: self.daemon.live.latest().telegrams > before)
 
     def reconciled(self) -> bool:
-        """As the housekeeping does every few seconds."""
-        self.daemon._publisher.reconcile()
+        """As the upkeep does every few seconds."""
+        self.daemon._dispatcher.reconcile()
         return True
 
     def connected(self) -> bool:
-        return bool(self.daemon.status()["broker"] == "connected")
+        return self.daemon.status().transports["mqtt"] == "connected"
 
     def close(self) -> None:
         self.stop()
@@ -112,10 +112,10 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def granted_until(home: Home, end: datetime) -> Any:
     grants = {Category.POWER: Granularity.LIVE}
-    _, credentials = home.daemon.sharing.grant(
+    granted = home.daemon.sharing.grant(
         terms(grants, valid_from=NOON - 300 * 24 * HOUR, valid_until=end, live_interval_s=1), "page"
     )
-    return credentials
+    return granted.credentials
 
 
 def test_a_consent_that_ended_while_the_power_was_off_is_not_served_until_the_clock_is_believed(
@@ -139,8 +139,8 @@ def test_a_consent_that_ended_while_the_power_was_off_is_not_served_until_the_cl
         home.send()
         assert not home.connected()
         status = home.daemon.status()
-        assert "it is behind the meter's" in status["clock"]
-        assert status["sharing"].startswith("waits until")
+        assert "it is behind the meter's" in status.clock
+        assert status.sharing.startswith("waits until")
         with pytest.raises(ClockNotBelieved):
             granted_until(home, NOON + 90 * 24 * HOUR)
         home.machine.offset, home.machine.synchronised = timedelta(0), True
@@ -149,7 +149,7 @@ def test_a_consent_that_ended_while_the_power_was_off_is_not_served_until_the_cl
         home.send()
         topic = f"p1/{lasting.username}/live"
         until(lambda: recipients[1].of(topic))
-    assert home.daemon.status()["clock"] == "believed"
+    assert home.daemon.status().clock == "believed"
     assert not recipients[0].of(f"p1/{ended.username}/live")
 
 
@@ -166,10 +166,10 @@ def test_a_clock_behind_the_newest_line_of_the_ledger_connects_to_no_broker(
     (home.folder / "folder/hidden/clock").unlink()  # the ledger alone says how late it was
     home.start()
     home.machine.synchronised = synchronised
-    home.daemon._publisher.reconcile()
+    home.daemon._dispatcher.reconcile()
     assert isinstance(home.daemon.sharing.clock_doubt, ClockBehind if synchronised else ClockNotYetSet)
     home.machine.pass_by(timedelta(seconds=SETTLED_AFTER_S + 1) if not synchronised else timedelta(0))
-    home.daemon._publisher.reconcile()
+    home.daemon._dispatcher.reconcile()
     time.sleep(0.5)
     assert not home.connected()
     assert isinstance(home.daemon.sharing.clock_doubt, ClockBehind)
@@ -197,12 +197,12 @@ def test_a_meter_that_lies_years_ahead_ends_no_consent(home: Home, years: int) -
     until(home.connected)
     for _ in range(4):
         home.send(home.machine.true.replace(year=NOON.year + years))
-    assert home.daemon.status()["consents"] == 1
-    home.daemon.sharing.settle()
+    assert home.daemon.status().consents == 1
+    home.daemon.sharing.maintain()
     assert home.connected()
     home.stop()
     home.start()
-    assert home.daemon.status()["consents"] == 1
+    assert home.daemon.status().consents == 1
 
 
 def test_what_waits_for_a_recipient_outlasts_a_doubt_about_the_clock(home: Home) -> None:
@@ -217,9 +217,9 @@ def test_what_waits_for_a_recipient_outlasts_a_doubt_about_the_clock(home: Home)
     for minutes in (1, 16, 31):
         home.machine.true = NOON + timedelta(minutes=minutes)
         home.send()
-    outbox = home.daemon._publisher._outbox
+    outbox = home.daemon._dispatcher._outbox
     until(lambda: len(outbox.waiting()) >= 1)
-    home.daemon._publisher.reconcile()
+    home.daemon._dispatcher.reconcile()
     assert outbox.waiting()
     home.machine.offset = timedelta(0)
     until(lambda: home.reconciled() and not outbox.waiting())

@@ -18,7 +18,8 @@ import pytest
 from gateway.clock import utc_now
 from gateway.consent import DisclosureLog
 from gateway.folder.data_folder import open_folder
-from gateway.sharing import BrokerSecrets, ManagedAccess
+from gateway.sharing.transports.mqtt import BrokerSecrets
+from gateway.sharing.transports.mqtt.access import ManagedAccess
 from gateway.simulator import Household, SimulatedMeter
 from tests import made_up
 from tests.running import COMMAND, PASSWORD, FedMeter, Recipient, RunningGateway, Visitor, until
@@ -62,7 +63,7 @@ def test_a_telegram_goes_from_the_serial_line_to_the_one_who_has_consent(
     with simulator(tmp_path / "meter"):
         gateway.start()
         until(lambda: gateway.status()["telegrams"] >= 2)
-        assert gateway.status()["broker"] == "not connected"  # nobody has a consent
+        assert gateway.status()["transports"]["mqtt"] == "not connected"  # nobody has a consent
 
         granted = gateway.command(
             "consent", "grant", "--recipient", "Energy app", "--purpose", "plan the day",
@@ -87,7 +88,7 @@ def test_a_telegram_goes_from_the_serial_line_to_the_one_who_has_consent(
         for _, message in arrived:
             assert message["simulated"] is True
             assert set(message) == {"timestamp", "simulated", "power_w", "power_import_w", "power_export_w"}
-        until(lambda: gateway.status()["broker"] == "not connected")
+        until(lambda: gateway.status()["transports"]["mqtt"] == "not connected")
 
         receipt = json.loads(gateway.command("consent", "receipt", consent["consent"]).stdout)
         assert [event["event"] for event in receipt["events"]] == [
@@ -188,7 +189,7 @@ def test_who_could_enter_the_broker_without_a_consent_is_put_out_at_the_start(
     paths, _ = open_folder(gateway.config)
     own = BrokerSecrets.load_or_create(paths.hidden("broker"))
     access = ManagedAccess("127.0.0.1", gateway.broker_port, own.administrator)
-    access.admit(made_up.consent(), "password")
+    access.admit(made_up.served())
     gateway.start()
 
     def known() -> bool:

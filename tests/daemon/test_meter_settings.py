@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.operations import Gateway
 from gateway.p1.cipher import MeterKey, encrypt
 from gateway.p1.telegram import Telegram, serialize
 from tests.pty_meter import PtyMeter, nonsense
@@ -59,7 +60,7 @@ def test_a_meter_without_a_number_is_told_and_one_in_the_configuration_mends_it(
         meter.hang_up()
         with running(tmp_path, meter.address, 'number = "E 123"') as gateway:
             assert received(gateway, meter, NUMBERLESS) is None
-            assert gateway.ask("meter number") == "E 123"
+            assert gateway.ask(Gateway.meter_number) == "E 123"
             assert gateway.status()["country"] == "SE"
     finally:
         meter.close()

@@ -21,7 +21,7 @@ from gateway.consent import Ledger, State
 from gateway.consent.ledger import Event
 from gateway.errors import BrokerUnavailable, LedgerBroken, RolledBack
 from gateway.folder.data_folder import checkpoint_places, open_folder
-from gateway.folder.rollback import BrokerPlace, Place, RollbackCheck
+from gateway.folder.rollback import Place, RollbackCheck, WitnessPlace
 from gateway.history import SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.upkeep.retention import Retention
@@ -87,7 +87,7 @@ class Home:
             self.ledger,
             self.history,
             {name: self.wrap(place) for name, place in places.items()},
-            self.wrap(BrokerPlace(self.broker, self.paths.secret)),
+            self.wrap(WitnessPlace(self.broker, self.paths.secret)),
             lambda: self.seconds,
         )
         self.check.start()

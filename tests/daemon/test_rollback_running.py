@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.operations import Keys
 from gateway.simulator import Household, SimulatedMeter
 from tests.running import PASSWORD, FedMeter, RunningGateway, until
 from tests.sharing.recipient import Recipient as Client
@@ -111,7 +112,7 @@ def test_an_older_database_with_its_anchor_and_the_old_password_in_it_is_found(
     shutil.copytree(data, older)
     begin_again(gateway, line)
     number = SimulatedMeter(Household(5), START).number
-    gateway.ask("change password", number=number, password=PASSWORD, new_password="another good password")
+    gateway.ask(Keys.change_password, number=number, password=PASSWORD, new_password="another good password")
     gateway.stop()
     for name in ("history.db", "hidden/newest-data-keys", "hidden/checkpoint"):
         shutil.copy(older / name, data / name)

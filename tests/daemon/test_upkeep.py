@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Hashable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.consent import DisclosureLog, Ledger, Sharing
-from gateway.daemon import upkeep as housekeeping
-from gateway.daemon.upkeep import Housekeeping
+from gateway.consent import DisclosureLog, Ledger
+from gateway.daemon.upkeep import Upkeep
 from gateway.errors import BrokerUnavailable, GatewayError
 from gateway.history import (
     DeviceKey,
@@ -20,15 +20,15 @@ from gateway.history import (
 )
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.upkeep.backup import backups
-from gateway.sharing import ManagedAccess
+from gateway.operations import Sharing
+from tests.doors import Doors, behind
 from tests.history.recording import look, record
 from tests.history.renewing import HOUR, two_meters
 from tests.made_up import NOON, PASSWORD, ZONE, Clock
-from tests.ports import free_port
 
 
 class Kept:
-    """A history of ten days, and its housekeeping."""
+    """A history of ten days, and its upkeep."""
 
     def __init__(self, folder: Path, stick: Path) -> None:
         device_key = DeviceKey.load_or_create(folder / "device.key")
@@ -38,18 +38,21 @@ class Kept:
         self.faults: list[GatewayError] = []
         ledger = Ledger(folder / "ledger", device_key, HiddenFile(folder / "newest", device_key), self.clock)
         disclosures = DisclosureLog(HiddenFile(folder / "disclosures", device_key), self.clock)
-        access = ManagedAccess("127.0.0.1", free_port(), "")
+        self.doors = Doors()
+        self.doors.away = True
+        self.clock_is_set = True
         self.choice = RetentionChoice(HiddenFile(folder / "retention", device_key), Retention())
         self.to_reconcile: list[GatewayError] = []
-        self.housekeeping = Housekeeping(
-            self.history, self.choice, Sharing(ledger, access, disclosures, self.clock, lambda: None),
-            self, (stick, 2), self.clock, ZONE, self.faults.append,
+        sharing = Sharing(ledger, behind(self.doors), disclosures, self.clock, lambda: None)
+        self.upkeep = Upkeep(
+            self.history, self.choice, sharing, self, (stick, 2), self.clock,
+            self.faults.append, lambda: self.clock_is_set,
         )  # fmt: skip
 
-    connections = 0
+    connections: Hashable = ()
 
     def reconcile(self) -> None:
-        """In the publisher's place."""
+        """In the dispatcher's place."""
         for fault in self.to_reconcile:
             raise fault
 
@@ -78,44 +81,42 @@ def test_a_backup_is_made_each_week_and_the_newest_are_kept(kept: Kept, stick: P
     stick.mkdir()
     made: list[str] = []
     for _ in range(30):
-        kept.housekeeping.tick()
+        kept.upkeep.tick()
         made += [path.name for path in backups(stick) if path.name not in made]
         kept.clock.pass_by(days=1)
     assert len(made) == 5
     assert [path.name for path in backups(stick)] == made[-2:]
-    assert str(kept.housekeeping.status()["last_backup"]) > "2026-07"
+    assert str(kept.upkeep.last_backup) > "2026-07"
     assert kept.faults == []
 
 
 def test_a_stick_that_is_not_plugged_in_is_said_and_tried_again_the_next_day(kept: Kept, stick: Path) -> None:
     kept.claim()
     for _ in range(3):
-        kept.housekeeping.tick()
+        kept.upkeep.tick()
     assert ["is the stick plugged in?" in str(fault) for fault in kept.faults] == [True]
     stick.mkdir()
-    kept.housekeeping.tick()
+    kept.upkeep.tick()
     assert backups(stick) == []
     kept.clock.pass_by(days=1, seconds=1)
-    kept.housekeeping.tick()
+    kept.upkeep.tick()
     assert len(backups(stick)) == 1
 
 
 def test_before_the_claim_nothing_is_done(kept: Kept, stick: Path) -> None:
     stick.mkdir()
-    kept.housekeeping.tick()
+    kept.upkeep.tick()
     assert (backups(stick), kept.faults) == ([], [])
 
 
 @pytest.mark.parametrize(("synchronised", "left"), [(True, 5), (False, 6)])
-def test_a_clock_that_nobody_set_makes_nothing_too_old(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch, synchronised: bool, left: int
-) -> None:
-    monkeypatch.setattr(housekeeping, "is_synchronised", lambda: synchronised)
+def test_a_clock_that_nobody_set_makes_nothing_too_old(kept: Kept, synchronised: bool, left: int) -> None:
+    kept.clock_is_set = synchronised
     kept.claim()
     kept.choice.choose(trace_days=5)
     kept.clock.pass_by(days=0 if synchronised else 3000)
     for _ in range(10):
-        kept.housekeeping.tick()
+        kept.upkeep.tick()
     assert kept.trace_days() == left
 
 
@@ -123,20 +124,19 @@ def test_what_one_part_cannot_do_keeps_no_other_from_its_turn(kept: Kept, stick:
     kept.claim()
     stick.mkdir()
     kept.to_reconcile.append(BrokerUnavailable("it does not answer"))
-    kept.housekeeping.tick()
+    kept.upkeep.tick()
     assert len(kept.faults) == 1
     assert len(backups(stick)) == 1
 
 
 def test_the_retention_is_looked_at_again_each_hour(kept: Kept) -> None:
     kept.claim()
-    kept.housekeeping.tick()
+    kept.upkeep.tick()
     before = kept.trace_days()
     kept.choice.choose(trace_days=2)
-    kept.housekeeping.tick()
+    kept.upkeep.tick()
     assert kept.trace_days() == before
     kept.clock.pass_by(hours=1)
     for _ in range(4):
-        kept.housekeeping.tick()
+        kept.upkeep.tick()
     assert kept.trace_days() < before
-    assert isinstance(kept.clock(), datetime)

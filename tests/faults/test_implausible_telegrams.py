@@ -65,14 +65,14 @@ def test_a_damaged_telegram_and_a_replaced_meter_reach_neither_recipient_nor_his
     with closing(
         Recipient(gateway.broker_port, consent["username"], consent["password"], consent["topic"], tmp_path)
     ) as recipient:
-        until(lambda: gateway.status()["broker"] == "connected")
+        until(lambda: gateway.status()["transports"]["mqtt"] == "connected")
         for n, at in enumerate(times):
             if n == 10:
                 until(lambda: gateway.status()["telegrams"] == 10 and not gateway.status()["history_waiting"])
                 gateway.kill()
                 gateway.start()
                 line.accept()
-                until(lambda: gateway.status()["broker"] == "connected")
+                until(lambda: gateway.status()["transports"]["mqtt"] == "connected")
             if n == MINUTES - 1:  # the interval holds by arrival, too
                 until(lambda: gateway.status()["telegrams"] == MINUTES - 12)
                 time.sleep(1.5)

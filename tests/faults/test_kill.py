@@ -89,7 +89,7 @@ def test_killed_while_writing_it_loses_no_profile_row_and_at_most_a_minute_of_tr
         # The page and the publishing go on.
         with urllib.request.urlopen(f"http://127.0.0.1:{gateway.page_port}/") as answer:
             assert answer.status == 200
-        until(lambda: gateway.status()["broker"] == "connected")
+        until(lambda: gateway.status()["transports"]["mqtt"] == "connected")
         before = len(recipient.of(live))
         for second in range(10):  # at a meter's pace: the interval holds by arrival, too
             line.send(meter.bytes_at(START + timedelta(seconds=TELEGRAMS + second)))

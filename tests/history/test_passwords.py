@@ -124,4 +124,4 @@ def test_a_common_password_is_refused_wherever_one_is_chosen_and_the_old_one_sta
     record(history, two_meters(0, 1), 6 * HOUR)
     with pytest.raises(PasswordTooCommon):
         choose(history, code, tmp_path, password)
-    assert history.key_status(0)["claimed"]
+    assert history.claimed

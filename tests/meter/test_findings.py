@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,9 +23,11 @@ from gateway.meter.damage import Cause
 from gateway.meter.diagnosis import Expected, judge
 from gateway.meter.findings import Finding, Grade, damage_remedy
 from gateway.meter.source import SourceKind, kind_of
+from gateway.operations import Status
 from gateway.p1.checksum import checksum
 from gateway.p1.cipher import MeterKey, encrypt
 from gateway.p1.telegram import Telegram, serialize
+from tests import made_up
 from tests.pty_meter import nonsense
 
 NOW = datetime(2026, 11, 3, 12, 0, 30, tzinfo=UTC)
@@ -86,16 +87,16 @@ def check(findings: list[Finding], kind: SourceKind) -> None:
         assert finding.remedy or finding.grade is not Grade.WRONG or finding.subject == "fault"
 
 
-def status(fault: type[GatewayError] | None, *, receiving: bool = False) -> dict[str, Any]:
+def status(fault: type[GatewayError] | None, *, receiving: bool = False) -> Status:
     """As the daemon gives it, for a fault that came a few times."""
-    return {
-        "meter": "receiving" if receiving else "silent",
-        "telegrams": 4 if receiving else 0,
-        "damaged": 3,
-        "fault": fault and "something is wrong: do something about it",
-        "fault_kind": fault and name_of(fault),
-        "faults": {name_of(fault): 3} if fault else {},
-    }
+    return made_up.status(
+        meter="receiving" if receiving else "silent",
+        telegrams=4 if receiving else 0,
+        damaged=3,
+        fault=fault and "something is wrong: do something about it",
+        fault_kind=fault and name_of(fault),
+        faults={name_of(fault): 3} if fault else {},
+    )
 
 
 @every_kind

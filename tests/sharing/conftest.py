@@ -15,26 +15,14 @@ from typing import Any
 
 import pytest
 
-from gateway.consent import (
-    Consent,
-    Credentials,
-    DisclosureLog,
-    Ledger,
-    Sharing,
-)
+from gateway.consent import Consent, DisclosureLog, Ledger
 from gateway.history import DeviceKey, HiddenFile
+from gateway.operations import Sharing
 from gateway.p1 import Reading
-from gateway.sharing import (
-    PUBLISHER,
-    BrokerSecrets,
-    Login,
-    ManagedAccess,
-    Mosquitto,
-    Outbox,
-    Publisher,
-    provision,
-)
+from gateway.sharing import Credentials, Dispatcher, Outbox
+from gateway.sharing.transports.mqtt import BrokerSecrets, Mosquitto, mqtt_transport, provision
 from gateway.sharing.transports.mqtt.access import acls
+from gateway.sharing.transports.mqtt.publishing import Publishing
 from tests.made_up import MODEL, NOON, Clock, reading, terms
 from tests.ports import free_port
 from tests.sharing.recipient import Recipient, until
@@ -116,41 +104,47 @@ class Arrival:
 
 @dataclass
 class Gateway:
-    """The gateway's side, from the ledger to the publisher."""
+    """The gateway's side, from the ledger to the dispatcher."""
 
     ledger: Ledger
     disclosures: DisclosureLog
     outbox: Outbox
-    publisher: Publisher
+    dispatcher: Dispatcher
+    publishing: Publishing
     sharing: Sharing
     clock: Clock
     arrival: Arrival
 
     def grant(self, *args: Any, **changes: Any) -> tuple[Consent, Credentials]:
-        return self.sharing.grant(terms(*args, **changes), "page")
+        granted = self.sharing.grant(terms(*args, **changes), "page")
+        return granted.consent, granted.credentials
+
+    @property
+    def connected(self) -> bool:
+        return self.dispatcher.connected()["mqtt"]
 
     def connect(self, model: str = MODEL) -> None:
         """Connect, and tell the recipients what they may have. An empty reading discloses nothing."""
-        self.publisher.offer(reading(NOON, model=model))
-        until(lambda: self.publisher.connected)
-        self.publisher.reconcile()
+        self.dispatcher.offer(reading(NOON, model=model))
+        until(lambda: self.connected)
+        self.dispatcher.reconcile()
 
     def offer(self, reading: Reading) -> None:
         """A reading arrives when the meter says, and the broker has taken it when this returns."""
         self.arrival.seconds = (reading.at - NOON).total_seconds()
-        self.publisher.offer(reading)
+        self.dispatcher.offer(reading)
         until(self.live_taken)
 
     def live_taken(self) -> bool:
         """Whether the broker has taken the last live message."""
-        self.publisher.reconcile()
-        return self.publisher._live_on_its_way is None
+        self.dispatcher.reconcile()
+        return not self.dispatcher.live_is_under_way
 
     def settled(self) -> None:
         """Wait until all rows that were sent are acknowledged."""
 
         def empty() -> bool:
-            self.publisher.reconcile()
+            self.dispatcher.reconcile()
             return not self.outbox.waiting()
 
         until(empty)
@@ -176,17 +170,19 @@ def start_gateway(tmp_path: Path, device_key: DeviceKey, clock: Clock) -> Iterat
         ledger = Ledger(tmp_path / "ledger.jsonl", device_key, hidden("newest"), clock)
         disclosures = DisclosureLog(hidden("disclosures"), clock, hidden("disclosures-since"))
         outbox = Outbox(hidden("outbox"), clock)
-        login = Login("127.0.0.1", port, PUBLISHER, password)
+        own = BrokerSecrets(password, OWN.administrator)
+        transports = {"mqtt": mqtt_transport("127.0.0.1", port, own, clock)}
+        publishing = transports["mqtt"].delivery
+        assert isinstance(publishing, Publishing)
         arrival = Arrival()
-        publisher = Publisher(login, ledger, disclosures, outbox, clock, monotonic=arrival)
-        access = ManagedAccess("127.0.0.1", port, OWN.administrator)
-        sharing = Sharing(ledger, access, disclosures, clock, publisher.reconcile)
-        started.append(Gateway(ledger, disclosures, outbox, publisher, sharing, clock, arrival))
+        dispatcher = Dispatcher(ledger, disclosures, outbox, transports, clock, monotonic=arrival)
+        sharing = Sharing(ledger, transports, disclosures, clock, dispatcher.reconcile)
+        started.append(Gateway(ledger, disclosures, outbox, dispatcher, publishing, sharing, clock, arrival))
         return started[-1]
 
     yield start
     for gateway in started:
-        gateway.publisher.stop()
+        gateway.dispatcher.stop()
 
 
 @pytest.fixture
@@ -200,10 +196,10 @@ def recipient(broker: Broker) -> Iterator[Callable[..., Recipient]]:
     connected: list[Recipient] = []
 
     def connect(credentials: Credentials) -> Recipient:
-        new = Recipient(broker.port, credentials.username, credentials.password)
+        new = Recipient(broker.port, credentials["username"], credentials["password"])
         connected.append(new)
         assert new.refusal is None
-        assert new.subscribe(credentials.topic)
+        assert new.subscribe(credentials["topic"])
         return new
 
     yield connect

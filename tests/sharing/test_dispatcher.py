@@ -55,9 +55,9 @@ def test_before_any_consent_nothing_connects_to_the_broker(start_gateway: Callab
         listening.settimeout(0.3)
         gateway = start_gateway(listening.getsockname()[1])
         for n in range(20):
-            gateway.publisher.offer(full(n))
-            gateway.publisher.offer_row(quarter(n))
-            gateway.publisher.reconcile()
+            gateway.dispatcher.offer(full(n))
+            gateway.dispatcher.offer_row(quarter(n))
+            gateway.dispatcher.reconcile()
         with pytest.raises(TimeoutError):
             listening.accept()
     assert gateway.outbox.waiting() == []
@@ -68,9 +68,9 @@ def test_before_any_consent_nothing_is_published(
 ) -> None:
     observer = observe()
     for n in range(20):
-        gateway.publisher.offer(full(n))
-        gateway.publisher.offer_row(quarter(n))
-    gateway.publisher.reconcile()
+        gateway.dispatcher.offer(full(n))
+        gateway.dispatcher.offer_row(quarter(n))
+    gateway.dispatcher.reconcile()
     observer.subscribe("$SYS/broker/clients/connected")  # a round trip: what was sent has arrived
     assert [message for message in observer.messages if not message.topic.startswith("$SYS")] == []
     assert (broker.connections_of("p1-publisher"), broker.connections_of("observer")) == (0, 1)
@@ -85,7 +85,7 @@ def test_after_a_grant_exactly_the_granted_category_arrives_at_most_every_five_s
     gateway.connect()
     for n in range(31):
         gateway.offer(full(n))
-        gateway.publisher.offer_row(quarter(n))
+        gateway.dispatcher.offer_row(quarter(n))
     received = until(lambda: len(app.on("/live")) >= 7 and app.on("/live"))
     assert [message.fields for message in received] == [
         {
@@ -126,7 +126,7 @@ def test_a_withdrawn_recipient_is_cut_off_and_finds_nothing_retained(
     consent, credentials = gateway.grant()
     app = recipient(credentials)
     gateway.connect()
-    gateway.publisher.offer(full(0))
+    gateway.dispatcher.offer(full(0))
     until(lambda: app.on("/live") and app.on("/consent"))
 
     withdrawn_at = time.monotonic()
@@ -135,13 +135,13 @@ def test_a_withdrawn_recipient_is_cut_off_and_finds_nothing_retained(
     assert app.cut_off_at is not None
     assert app.cut_off_at - withdrawn_at < 1
 
-    gateway.publisher.offer(full(10))
-    back = Recipient(broker.port, credentials.username, credentials.password)
+    gateway.dispatcher.offer(full(10))
+    back = Recipient(broker.port, credentials["username"], credentials["password"])
     assert back.refusal == "Not authorized"
     back.close()
     assert len(app.on("/live")) == 1
     until(lambda: "p1-publisher" not in _connected(broker))
-    assert not gateway.publisher.connected
+    assert not gateway.connected
     after = observe()
     after.subscribe("$SYS/broker/version")  # a round trip
     assert [message for message in after.messages if message.topic.startswith("p1/")] == []
@@ -168,9 +168,9 @@ def test_withdrawing_one_consent_leaves_the_others_as_they_are(
     gateway.connect()
     until(lambda: first.on("/consent") and second.on("/consent"))
     gateway.sharing.withdraw(gone.id, "page")
-    gateway.publisher.offer(full(0))
+    gateway.dispatcher.offer(full(0))
     until(lambda: first.on("/live"))
-    assert gateway.publisher.connected
+    assert gateway.connected
     retained = observe()
     until(lambda: len(retained.messages) >= 2)
     assert {message.topic for message in retained.messages} == {"p1/status", f"p1/{kept.id}/consent"}
@@ -183,14 +183,14 @@ def test_the_stop_switch_clears_what_is_retained_and_disconnects_and_then_all_co
     gateway.connect()
     gateway.sharing.stop("button")
     until(lambda: "p1-publisher" not in _connected(broker))
-    gateway.publisher.offer(full(0))
+    gateway.dispatcher.offer(full(0))
     observer = observe()
     observer.subscribe("$SYS/broker/version")
     assert observer.on("/live") + observer.on("/consent") + observer.on("/status") == []
     app = recipient(credentials)  # it may come in, but there is nothing
     gateway.sharing.start("button")
     gateway.connect()
-    gateway.publisher.offer(full(10))
+    gateway.dispatcher.offer(full(10))
     until(lambda: app.on("/live") and app.on("/consent"))
 
 
@@ -199,13 +199,13 @@ def test_a_consent_that_ends_stops_at_its_last_moment(gateway: Gateway, recipien
     app = recipient(credentials)
     gateway.connect()
     gateway.clock.pass_by(hours=23, minutes=59, seconds=59)
-    gateway.publisher.offer(full(0))
+    gateway.dispatcher.offer(full(0))
     gateway.clock.pass_by(seconds=1)
-    gateway.publisher.offer(full(10))
-    gateway.sharing.settle()
+    gateway.dispatcher.offer(full(10))
+    gateway.sharing.maintain()
     until(lambda: app.cut_off_at)
     assert [message.fields["power_w"] for message in app.on("/live")] == [500]
-    assert not gateway.publisher.connected
+    assert not gateway.connected
 
 
 def test_rows_go_to_those_who_may_have_them_with_an_acknowledgement(
@@ -214,7 +214,7 @@ def test_rows_go_to_those_who_may_have_them_with_an_acknowledgement(
     _, credentials = gateway.grant(QUARTERLY)
     app = recipient(credentials)
     gateway.connect()
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer_row(quarter(1))
     gateway.settled()
     (row,) = until(lambda: app.on("/quarter"))
     assert row.qos == 1
@@ -227,7 +227,7 @@ def test_live_readings_are_sent_once_without_acknowledgement(gateway: Gateway, r
     _, credentials = gateway.grant()
     app = recipient(credentials)
     gateway.connect()
-    gateway.publisher.offer(full(0))
+    gateway.dispatcher.offer(full(0))
     assert [message.qos for message in until(lambda: app.on("/live"))] == [0]
 
 
@@ -237,8 +237,8 @@ def test_every_message_expires(
     _, credentials = gateway.grant({Category.POWER: Granularity.LIVE} | QUARTERLY)
     app, observer = recipient(credentials), observe()
     gateway.connect()
-    gateway.publisher.offer(full(0))
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer(full(0))
+    gateway.dispatcher.offer_row(quarter(1))
     until(lambda: len(observer.messages) >= 4 and app.on("/quarter"))
     expiries = {message.topic.split("/")[-1]: message.expiry_s for message in observer.messages}
     # Nothing that is a recipient's waits for longer than its consent lasts.
@@ -252,8 +252,8 @@ def test_what_waits_in_the_broker_expires_with_the_consent(
     gateway.grant({Category.POWER: Granularity.LIVE} | QUARTERLY, live_interval_s=3600)
     gateway.connect()
     gateway.clock.pass_by(hours=23, minutes=58, seconds=20)
-    gateway.publisher.offer(full(0))
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer(full(0))
+    gateway.dispatcher.offer_row(quarter(1))
     until(lambda: observer.on("/live") and observer.on("/quarter"))
     assert {m.expiry_s for m in (*observer.on("/live"), *observer.on("/quarter"))} == {100}
 
@@ -265,16 +265,16 @@ def test_a_period_is_sent_once_and_never_one_that_does_not_come_after_the_last(
     app = recipient(credentials)
     gateway.connect()
     for n in (1, 2):
-        gateway.publisher.offer_row(quarter(n))
+        gateway.dispatcher.offer_row(quarter(n))
     gateway.settled()
     again = replace(quarter(2), quantities={"energy_import_t1_wh": 5})
     for row in (again, quarter(1)):  # the meter's clock jumped back
-        gateway.publisher.offer_row(row)
-    gateway.publisher.stop()
+        gateway.dispatcher.offer_row(row)
+    gateway.dispatcher.stop()
     restarted = start_gateway(broker.port)
     restarted.connect()
     for row in (again, quarter(1), quarter(3)):
-        restarted.publisher.offer_row(row)
+        restarted.dispatcher.offer_row(row)
     restarted.settled()
     until(lambda: len(app.on("/quarter")) >= 3)
     assert registers(app.on("/quarter")) == [1000.001, 1000.002, 1000.003]
@@ -284,13 +284,13 @@ def test_the_stop_switch_does_not_make_it_forget_what_was_sent(gateway: Gateway,
     _, credentials = gateway.grant(QUARTERLY)
     app = recipient(credentials)
     gateway.connect()
-    gateway.publisher.offer_row(quarter(2))
+    gateway.dispatcher.offer_row(quarter(2))
     gateway.settled()
     gateway.sharing.stop("page")
     gateway.sharing.start("page")
     gateway.connect()
     for n in (1, 2, 3):
-        gateway.publisher.offer_row(quarter(n))
+        gateway.dispatcher.offer_row(quarter(n))
     gateway.settled()
     assert registers(until(lambda: len(app.on("/quarter")) >= 2 and app.on("/quarter"))) == [
         1000.002,
@@ -305,14 +305,14 @@ def test_the_first_row_after_a_grant_holds_no_high_from_before_it(
     gateway: Gateway, recipient: Connect
 ) -> None:
     gateway.grant(HIGHS)
-    gateway.publisher.offer_row(quarter(0))
+    gateway.dispatcher.offer_row(quarter(0))
     gateway.clock.pass_by(minutes=7)
     _, credentials = gateway.grant(HIGHS)
     app = recipient(credentials)
     gateway.connect()
     for n in (1, 2):
         gateway.clock.now = NOON + n * timedelta(minutes=15)
-        gateway.publisher.offer_row(quarter(n))
+        gateway.dispatcher.offer_row(quarter(n))
         gateway.settled()
     first, second = until(lambda: len(app.on("/quarter")) >= 2 and app.on("/quarter"))
     assert "power_import_max_w" not in first.fields
@@ -330,9 +330,9 @@ def test_a_meters_clock_that_jumps_does_not_open_the_tap(
     for n in range(21):  # a telegram a second; the clock jumps with each
         gateway.arrival.seconds = float(n)
         at = NOON + timedelta(days=1) + timedelta(seconds=n + (jump_s if n % 2 else 0))
-        gateway.publisher.offer(reading(at, power_import_w=n))
+        gateway.dispatcher.offer(reading(at, power_import_w=n))
         until(gateway.live_taken)
-    gateway.publisher.stop()
+    gateway.dispatcher.stop()
     time.sleep(0.05)
     assert 1 <= len(app.on("/live")) <= 5
 
@@ -345,12 +345,12 @@ def test_a_restart_does_not_open_the_tap(
     gateway.connect()
     gateway.offer(full(0))
     for n in range(1, 4):
-        gateway.publisher.stop()
+        gateway.dispatcher.stop()
         gateway.clock.pass_by(minutes=1)
         gateway = start_gateway(broker.port)
         gateway.connect()
-        gateway.publisher.offer(full(60 * n))
-    gateway.publisher.stop()
+        gateway.dispatcher.offer(full(60 * n))
+    gateway.dispatcher.stop()
     assert [message.fields["power_w"] for message in app.on("/live")] == [500]
 
 
@@ -358,8 +358,8 @@ def test_what_the_simulator_made_says_so_in_every_message(gateway: Gateway, reci
     _, credentials = gateway.grant({Category.POWER: Granularity.LIVE} | QUARTERLY)
     app = recipient(credentials)
     gateway.connect(SIMULATED)
-    gateway.publisher.offer(full(10, SIMULATED))
-    gateway.publisher.offer_row(quarter(1, simulated=True))
+    gateway.dispatcher.offer(full(10, SIMULATED))
+    gateway.dispatcher.offer_row(quarter(1, simulated=True))
     until(lambda: app.on("/live") and app.on("/quarter") and app.on("/consent"))
     assert [message.fields["simulated"] for message in app.messages] == [True] * len(app.messages)
 
@@ -369,7 +369,7 @@ def test_meter_numbers_go_only_where_identity_is_granted(gateway: Gateway, recip
     anonymous = recipient(gateway.grant(power_and_gas)[1])
     named = recipient(gateway.grant(power_and_gas | {Category.IDENTITY: Granularity.LIVE})[1])
     gateway.connect()
-    gateway.publisher.offer(full(0))
+    gateway.dispatcher.offer(full(0))
     (without,), (with_it,) = until(lambda: anonymous.on("/live") and named.on("/live")) and (
         anonymous.on("/live"), named.on("/live"),
     )  # fmt: skip
@@ -384,7 +384,7 @@ def test_disclosures_are_counted_when_sent(gateway: Gateway, recipient: Connect)
     gateway.connect()
     for n in range(11):
         gateway.offer(full(n))
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer_row(quarter(1))
     gateway.settled()
     counted = {sent.category: sent.messages for sent in gateway.disclosures.of(consent.id)}
     assert counted == {Category.POWER: 3, Category.ELECTRICITY: 1}
@@ -400,8 +400,8 @@ def test_many_rows_and_their_acknowledgements_never_wait_for_each_other(
 
     def feed() -> None:
         for n in range(150):
-            gateway.publisher.offer(full(n))
-            gateway.publisher.offer_row(quarter(n))
+            gateway.dispatcher.offer(full(n))
+            gateway.dispatcher.offer_row(quarter(n))
 
     feeding = threading.Thread(target=feed, daemon=True)
     feeding.start()

@@ -8,14 +8,14 @@ from datetime import timedelta
 from gateway.errors import HistoryError
 from gateway.history import Period, Row
 from gateway.p1 import Reading
-from gateway.sharing import PublisherThread
+from gateway.sharing import DispatcherThread
 from tests.made_up import NOON, NUMBER, reading
 
 READINGS = 1000
 EVERY = 10  # of them, one comes with a row
 
 
-class SlowPublisher:
+class SlowDispatcher:
     """Stands still, as on a slow card, until it is let go."""
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class SlowPublisher:
         self.readings.append(reading)
 
 
-def test_a_publisher_that_stands_still_holds_up_nobody_and_loses_no_row() -> None:
-    publisher = SlowPublisher()
-    publishing = PublisherThread(publisher, lambda _: None)
+def test_a_dispatcher_that_stands_still_holds_up_nobody_and_loses_no_row() -> None:
+    dispatcher = SlowDispatcher()
+    publishing = DispatcherThread(dispatcher, lambda _: None)
     publishing.start()
     rows = []
     for second in range(READINGS):
@@ -42,17 +42,17 @@ def test_a_publisher_that_stands_still_holds_up_nobody_and_loses_no_row() -> Non
         ended = [Row(NUMBER, "electricity", Period.QUARTER, at, at, {"demand_w": second})]
         rows += ended if second % EVERY == 0 else []
         publishing.offer(ended if second % EVERY == 0 else [], reading(at, power_import_w=second))
-    assert publisher.readings == []  # all was offered before anything was published
+    assert dispatcher.readings == []  # all was offered before anything was published
 
-    publisher.let_go.set()
+    dispatcher.let_go.set()
     publishing.stop()
-    assert publisher.rows == rows
-    times = [taken.at for taken in publisher.readings]
+    assert dispatcher.rows == rows
+    times = [taken.at for taken in dispatcher.readings]
     assert times == sorted(times)
     assert len(times) < READINGS  # what was too much was left out, not kept
 
 
-class UnwritablePublisher(SlowPublisher):
+class UnwritableDispatcher(SlowDispatcher):
     """Cannot keep its rows, as on a full disk."""
 
     def offer_row(self, row: Row) -> None:
@@ -61,13 +61,13 @@ class UnwritablePublisher(SlowPublisher):
 
 
 def test_a_full_disk_is_told_and_publishing_goes_on() -> None:
-    publisher, told = UnwritablePublisher(), list[HistoryError]()
-    publisher.let_go.set()
-    publishing = PublisherThread(publisher, told.append)
+    dispatcher, told = UnwritableDispatcher(), list[HistoryError]()
+    dispatcher.let_go.set()
+    publishing = DispatcherThread(dispatcher, told.append)
     publishing.start()
     row = Row(NUMBER, "electricity", Period.QUARTER, NOON, NOON, {"demand_w": 1})
     publishing.offer([row, row], reading(NOON, power_import_w=1))
     publishing.stop()
-    assert publisher.rows == [row, row]
-    assert len(publisher.readings) == 1
+    assert dispatcher.rows == [row, row]
+    assert len(dispatcher.readings) == 1
     assert [str(fault) for fault in told] == ["the disk is full"] * 2

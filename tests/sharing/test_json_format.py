@@ -43,7 +43,7 @@ NOTHING = Disclosure(
 
 
 def written(**changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json_format.message(replace(NOTHING, **changes)))
+    found: dict[str, Any] = json.loads(json_format.written(replace(NOTHING, **changes)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -14,22 +14,23 @@ from flask import Flask
 from gateway.config import PageConfig
 from gateway.consent import (
     Category,
-    Consent,
-    Credentials,
     Disclosure,
     DisclosureLog,
     Granularity,
     Ledger,
-    Sharing,
 )
-from gateway.errors import BrokerUnavailable, ClockNotBelieved
-from gateway.history import DeviceKey, SealedHistory
+from gateway.costs import TariffBook
+from gateway.errors import ClockNotBelieved
+from gateway.history import DeviceKey, Retention, RetentionChoice, SealedHistory
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch
 from gateway.live import Live
+from gateway.operations import Gateway, Keys, Operations, SetupCode, Sharing, Status, Storage
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.reading import SIMULATOR_MODEL
-from gateway.web import Services, SetupCode, create_app
+from gateway.web import create_app
+from tests.doors import Doors, behind
+from tests.made_up import MemorySlot
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2026, 11, 23, 11, 0, 30, tzinfo=UTC)
@@ -50,44 +51,11 @@ class Clock:
         self.at += timedelta(**step)
 
 
-class FakeAccess:
-    """The broker's doors: remembers who is in; can be down."""
-
-    def __init__(self) -> None:
-        self.inside: dict[str, str] = {}
-        self.down = False
-
-    def admit(self, consent: Consent, password: str) -> Credentials:
-        if self.down:
-            raise BrokerUnavailable("the broker does not answer")
-        self.inside[consent.id] = password
-        return Credentials("192.168.1.20", 8883, consent.id, password, f"{consent.topic_prefix}/#")
-
-    def cut_off(self, consent: Consent) -> None:
-        if self.down:
-            raise BrokerUnavailable("the broker does not answer")
-        self.inside.pop(consent.id, None)
-
-    def compare(self, consents: Sequence[Consent]) -> list[str]:
-        return [consent.id for consent in consents if consent.id not in self.inside]
-
-
 BROWSER_KEY = b"k" * 32
 
 
-class MemorySlot:
-    """Where the ledger and the disclosure log keep a few bytes."""
-
-    def __init__(self) -> None:
-        self.kept: bytes | None = None
-
-    def load(self) -> bytes | None:
-        return self.kept
-
-    def save(self, plain: bytes) -> None:
-        self.kept = plain
-
-    overwrite = save
+def _no_status() -> Status:
+    raise NotImplementedError
 
 
 class Home:
@@ -99,7 +67,7 @@ class Home:
         self.device_key = DeviceKey.load_or_create(folder / "device.key")
         self.history = SealedHistory(folder / "history.db", self.device_key, ZONE, COST_IN_TESTS)
         self.live = Live(self.clock)
-        self.access = FakeAccess()
+        self.doors = Doors()
         self.disclosures = DisclosureLog(MemorySlot(), self.clock)
         self._newest = MemorySlot()
         self.setup_code = SetupCode(folder / "setup-code")
@@ -111,14 +79,22 @@ class Home:
         """As the daemon does at its start."""
         ledger = Ledger(self.folder / "ledger", self.device_key, self._newest, self.clock)
         self.sharing = Sharing(
-            ledger, self.access, self.disclosures, self.clock, lambda: None, lambda: self.clock_doubt
+            ledger, behind(self.doors), self.disclosures, self.clock, lambda: None, lambda: self.clock_doubt
         )
 
     def app(self) -> Flask:
-        services = Services(
-            self.history, self.live, self.sharing, self.setup_code, self.clock, ZONE, b"k" * 32
+        slot = MemorySlot()
+        retention = RetentionChoice(slot, Retention())
+        operations = Operations(
+            gateway=Gateway(self.live, _no_status),
+            sharing=self.sharing,
+            keys=Keys(self.history, self.setup_code, self.clock, self.live.meter_number),
+            storage=Storage(self.history, retention, TariffBook(MemorySlot()), self.clock),
+            live=self.live,
+            clock=self.clock,
+            zone=ZONE,
         )
-        return create_app(services, self.settings)
+        return create_app(operations, self.settings, BROWSER_KEY)
 
     def show(self, reading: Reading, **usage_today: int) -> None:
         """A telegram arrives."""

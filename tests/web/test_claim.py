@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web import SetupCode
+from gateway.operations import SetupCode
 from tests.web.browser import Browser
 from tests.web.home import METER, NOON, PASSWORD, Home, reading
 

@@ -23,8 +23,9 @@ from gateway.errors import (
     ClockNotBelieved,
     ClockNotYetSet,
 )
+from tests.made_up import MemorySlot
 from tests.web.browser import Browser
-from tests.web.home import PASSWORD, Home, MemorySlot, reading
+from tests.web.home import PASSWORD, Home, reading
 
 FORM = {
     "recipient": "Energy advice of the neighbourhood",
@@ -104,7 +105,7 @@ def test_the_notice_says_what_it_means_before_the_consent(home: Home, owner: Bro
     ):
         assert told in page, told
     assert home.sharing.consents() == [], "reading is not consenting"
-    assert home.access.inside == {}
+    assert home.doors.inside == {}
 
 
 def test_the_consent_grants_what_the_notice_said_and_shows_the_credentials_once(
@@ -120,7 +121,7 @@ def test_the_consent_grants_what_the_notice_said_and_shows_the_credentials_once(
     assert consent.terms.live_interval_s == 30
     assert consent.terms.valid_until == datetime(2027, 5, 31, 22, tzinfo=UTC)
     assert "They could see when you wake" in consent.terms.notice.text
-    password = home.access.inside[consent.id]
+    password = home.doors.inside[consent.id]
     for told in ("192.168.1.20", "8883", consent.id, password, f"-t p1/{consent.id}/#"):
         assert told in page, told
     for path in ("/sharing/", f"/sharing/{consent.id}", f"/sharing/{consent.id}/receipt", "/sharing/new"):
@@ -196,12 +197,12 @@ def test_what_an_owner_types_is_shown_as_text(owner: Browser) -> None:
 
 
 def test_when_the_broker_is_down_nothing_is_granted_and_the_page_says_so(home: Home, owner: Browser) -> None:
-    home.access.down = True
+    home.doors.away = True
     answer = owner.post("/sharing/new/consent", wish=wish(fill(owner)))
     assert answer.status_code == 503
     assert "Nothing was granted." in answer.text
     assert home.sharing.consents() == []
-    home.access.down = False
+    home.doors.away = False
     assert owner.post("/sharing/new/consent", wish=wish(answer.text)).status_code == 200
 
 
@@ -213,7 +214,7 @@ def test_withdrawing_is_one_click_from_the_list(home: Home, owner: Browser) -> N
     answer = owner.post(f"/sharing/{consent.id}/withdraw")
     assert answer.status_code == 303
     assert home.sharing.consent(consent.id).state is State.WITHDRAWN
-    assert home.access.inside == {}
+    assert home.doors.inside == {}
     told = owner.get(answer.location).text
     assert "Withdrawn. Nothing is sent to this recipient any more, and it is cut off." in told
     assert "/withdraw" not in told
@@ -224,15 +225,15 @@ def test_a_withdrawal_that_the_broker_has_not_confirmed_says_so_until_it_has(
 ) -> None:
     grant(owner)
     (consent,) = home.sharing.consents()
-    home.access.down = True
+    home.doors.away = True
     answer = owner.post(f"/sharing/{consent.id}/withdraw")
     told = owner.get(answer.location).text
     assert "Withdrawn. Nothing is sent from here any more." in told
     assert "and it is cut off" not in told
     for path in ("/sharing/", f"/sharing/{consent.id}"):
         assert "Being cut off" in owner.get(path).text
-    home.access.down = False
-    home.sharing.settle()
+    home.doors.away = False
+    home.sharing.maintain()
     for path in ("/sharing/", f"/sharing/{consent.id}"):
         assert "Being cut off" not in owner.get(path).text
     assert "recipient cut off at the broker" in owner.get(f"/sharing/{consent.id}/receipt").text
@@ -241,13 +242,13 @@ def test_a_withdrawal_that_the_broker_has_not_confirmed_says_so_until_it_has(
 def test_an_expired_consent_is_being_cut_off_until_the_broker_confirms(home: Home, owner: Browser) -> None:
     grant(owner)
     (consent,) = home.sharing.consents()
-    home.access.down = True
+    home.doors.away = True
     home.clock.at = consent.terms.valid_until
     assert home.sharing.is_being_cut_off(consent.id)
-    home.sharing.settle()
+    home.sharing.maintain()
     assert home.sharing.is_being_cut_off(consent.id)
-    home.access.down = False
-    home.sharing.settle()
+    home.doors.away = False
+    home.sharing.maintain()
     assert not home.sharing.is_being_cut_off(consent.id)
 
 
@@ -347,7 +348,7 @@ def test_a_broken_ledger_is_said_and_offers_no_grant(tmp_path: Path) -> None:
     answer = owner.post("/sharing/new/consent", wish=wish(notice))
     assert answer.status_code == 400
     assert "Nothing was granted." in answer.text
-    assert home.access.inside == {}
+    assert home.doors.inside == {}
 
 
 def test_what_was_rolled_back_is_accepted_on_the_page(home: Home, owner: Browser) -> None:
@@ -364,7 +365,7 @@ def test_what_was_rolled_back_is_accepted_on_the_page(home: Home, owner: Browser
     assert "Accepted. Sharing is stopped" in page
     assert "/sharing/new" in page
     assert {consent.state for consent in home.sharing.consents()} == {State.WITHDRAWN}
-    assert home.access.inside == {}
+    assert home.doors.inside == {}
     owner.post("/sharing/accept")
     assert "nothing to accept" in owner.get("/sharing/").text
 

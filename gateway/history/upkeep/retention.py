@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any, Self
 
 from gateway.errors import RetentionRefused
-from gateway.history.keys.hidden_file import HiddenFile
+from gateway.files import Slot
 from gateway.history.recording.writer import SealedWriter
 from gateway.history.storage.chain import kept_from, trace_removed
 from gateway.history.storage.rows import FirstKept, KeyPlace
@@ -203,7 +203,7 @@ class Keeping:
 class RetentionChoice:
     """What the owner chose, in a hidden file; where nothing was chosen, what the configuration says."""
 
-    def __init__(self, file: HiddenFile, usual: Retention) -> None:
+    def __init__(self, file: Slot, usual: Retention) -> None:
         self._file = file
         self._usual = usual
 

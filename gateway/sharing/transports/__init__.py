@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gateway.config import Config
+from gateway.files import Slot
 from gateway.sharing.transports.transport import (
     Credentials,
     Delivery,
     Doors,
     Example,
     Served,
-    Slot,
     Ticket,
     Transport,
     Witness,
@@ -29,7 +29,6 @@ __all__ = [
     "Doors",
     "Example",
     "Served",
-    "Slot",
     "Ticket",
     "Transport",
     "Witness",

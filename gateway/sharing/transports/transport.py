@@ -15,14 +15,6 @@ from typing import Any, Protocol
 from gateway.consent import Consent
 from gateway.sharing.formats import Format, Message
 
-
-class Slot(Protocol):
-    """Where a few bytes are remembered, hidden and authenticated."""
-
-    def load(self) -> bytes | None: ...
-    def save(self, plain: bytes) -> None: ...
-
-
 Ticket = Hashable
 """Stands for what was sent, until the other side has taken it."""
 
@@ -50,8 +42,9 @@ class Credentials:
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
 
-    def __getitem__(self, name: str) -> str | int:
-        return self.fields[name]
+    def __getitem__(self, name: str) -> str:
+        """A field as it is typed."""
+        return str(self.fields[name])
 
     def __repr__(self) -> str:
         shown = {name: "…" if name in self.secret else value for name, value in self.fields.items()}

@@ -11,16 +11,12 @@ from stat import S_IMODE
 
 import pytest
 
-from gateway.consent import Credentials
 from gateway.errors import BrokerUnavailable
 from gateway.history import DeviceKey, HiddenFile
-from gateway.sharing import (
-    BrokerSecrets,
-    ManagedAccess,
-    Mosquitto,
-    provision,
-)
-from tests.made_up import consent
+from gateway.sharing import Credentials
+from gateway.sharing.transports.mqtt import BrokerSecrets, Mosquitto, provision
+from gateway.sharing.transports.mqtt.access import ManagedAccess
+from tests.made_up import consent, served
 from tests.ports import free_port
 from tests.sharing.conftest import OWN, Broker, Gateway
 from tests.sharing.recipient import Recipient, until
@@ -42,15 +38,15 @@ def test_a_recipient_cannot_subscribe_to_anything_but_its_own_topics(
     own, other = two
     app = recipient(own)
     denied = (
-        "#", "+/#", "p1/#", "p1/+/live", f"p1/{other.username}/#", f"p1/{other.username}/consent",
+        "#", "+/#", "p1/#", "p1/+/live", f"p1/{other['username']}/#", f"p1/{other['username']}/consent",
         "$SYS/#", "$SYS/broker/clients/connected", "$CONTROL/#", "$CONTROL/dynamic-security/v1/response",
-        f"$share/group/p1/{other.username}/#", "$share/group/#", "homeassistant/#",
+        f"$share/group/p1/{other['username']}/#", "$share/group/#", "homeassistant/#",
     )  # fmt: skip
     assert [topic for topic in denied if app.subscribe(topic)] == []
-    assert app.subscribe(f"p1/{own.username}/live")
+    assert app.subscribe(f"p1/{own['username']}/live")
     assert app.subscribe("p1/status")
     until(lambda: app.on("/status") and app.on("/consent"))
-    assert {message.topic for message in app.messages} == {"p1/status", f"p1/{own.username}/consent"}
+    assert {message.topic for message in app.messages} == {"p1/status", f"p1/{own['username']}/consent"}
 
 
 def test_a_recipient_cannot_publish(
@@ -59,7 +55,7 @@ def test_a_recipient_cannot_publish(
     own, other = two
     app, observer = recipient(own), observe()
     forbidden = (
-        f"p1/{own.username}/live", f"p1/{other.username}/live", "p1/status", "anything",
+        f"p1/{own['username']}/live", f"p1/{other['username']}/live", "p1/status", "anything",
         "$CONTROL/dynamic-security/v1",
     )  # fmt: skip
     assert [topic for topic in forbidden if app.publish(topic, b"forged")] == []
@@ -71,11 +67,11 @@ def test_a_recipient_cannot_make_itself_an_administrator(
     two: tuple[Credentials, Credentials], recipient: Connect, broker: Broker
 ) -> None:
     app = recipient(two[0])
-    command = {"command": "addClientRole", "username": two[0].username, "rolename": "p1-administrator"}
+    command = {"command": "addClientRole", "username": two[0]["username"], "rolename": "p1-administrator"}
     assert not app.publish("$CONTROL/dynamic-security/v1", json.dumps({"commands": [command]}).encode())
     rules = json.loads((broker.folder / "dynamic-security.json").read_text())
-    (client,) = (found for found in rules["clients"] if found["username"] == two[0].username)
-    assert [role["rolename"] for role in client["roles"]] == [f"recipient-{two[0].username}"]
+    (client,) = (found for found in rules["clients"] if found["username"] == two[0]["username"])
+    assert [role["rolename"] for role in client["roles"]] == [f"recipient-{two[0]['username']}"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +94,7 @@ def test_the_anonymous_and_those_with_a_wrong_password_are_refused(
 def test_a_known_recipient_with_a_wrong_password_is_refused(
     two: tuple[Credentials, Credentials], broker: Broker
 ) -> None:
-    with closing(Recipient(broker.port, two[0].username, two[1].password)) as stranger:
+    with closing(Recipient(broker.port, two[0]["username"], two[1]["password"])) as stranger:
         assert stranger.refusal == "Not authorized"
 
 
@@ -109,7 +105,7 @@ def test_neither_publisher_nor_administrator_can_read_what_is_published(
         with closing(Recipient(broker.port, username, password)) as own:
             assert own.refusal is None
             assert not own.subscribe("#")
-            assert not own.subscribe(f"p1/{two[0].username}/consent")
+            assert not own.subscribe(f"p1/{two[0]['username']}/consent")
             assert own.messages == []
 
 
@@ -123,31 +119,31 @@ def test_a_recipient_is_known_over_a_restart_of_the_broker(
 
 def test_cutting_off_twice_is_as_good_as_once(broker: Broker) -> None:
     access = ManagedAccess("127.0.0.1", broker.port, OWN.administrator)
-    access.admit(consent(), "password")
-    access.cut_off(consent())
-    access.cut_off(consent())
+    access.admit(served())
+    access.cut_off(served())
+    access.cut_off(served())
 
 
 def test_without_a_broker_nobody_is_admitted_and_it_is_told_in_a_sentence(broker: Broker) -> None:
     broker.stop()
     access = ManagedAccess("127.0.0.1", broker.port, OWN.administrator)
     with pytest.raises(BrokerUnavailable, match=r"does not answer \(Connection refused\)"):
-        access.admit(consent(), "password")
+        access.admit(served())
 
 
 def test_a_broker_that_does_not_know_the_administrator_says_so(broker: Broker) -> None:
     access = ManagedAccess("127.0.0.1", broker.port, "not the administrator's secret")
     with pytest.raises(BrokerUnavailable, match=r"refuses the gateway \(Not authorized\)"):
-        access.admit(consent(), "password")
+        access.admit(served())
 
 
 def test_a_recipient_that_exists_already_is_not_let_in_with_a_new_password(broker: Broker) -> None:
     access = ManagedAccess("127.0.0.1", broker.port, OWN.administrator)
-    access.admit(consent(), "first")
+    password = access.admit(served())["password"]
     with pytest.raises(BrokerUnavailable, match="refuses createRole: Role already exists"):
-        access.admit(consent(), "second")
-    with closing(Recipient(broker.port, consent().id, "second")) as stranger:
-        assert stranger.refusal == "Not authorized"
+        access.admit(served())
+    with closing(Recipient(broker.port, consent().id, password)) as known:
+        assert known.refusal is None
 
 
 # --- the broker's files and process ----------------------------------------------------------
@@ -157,7 +153,7 @@ def test_provisioning_again_keeps_the_recipients_it_knows_and_takes_new_secrets(
     gateway: Gateway, broker: Broker, recipient: Connect
 ) -> None:
     _, credentials = gateway.grant()
-    gateway.publisher.stop()
+    gateway.dispatcher.stop()
     broker.stop()
     renewed = BrokerSecrets("another publisher's secret", "another administrator's secret")
     configuration = provision(broker.folder, renewed, broker.port)
@@ -176,7 +172,7 @@ def test_the_brokers_files_are_for_this_user_and_hold_no_password(gateway: Gatew
     for name in ("dynamic-security.json", "mosquitto.conf"):
         file = broker.folder / name
         assert S_IMODE(file.stat().st_mode) & 0o077 == 0
-        for password in (OWN.publisher, OWN.administrator, credentials.password):
+        for password in (OWN.publisher, OWN.administrator, credentials["password"]):
             assert password not in file.read_text()
     assert S_IMODE(broker.folder.stat().st_mode) == 0o700
 

@@ -17,10 +17,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.consent import Category, Credentials, Granularity
+from gateway.consent import Category, Granularity
 from gateway.errors import BrokerUnavailable, RecipientsUnknown
-from gateway.sharing import ManagedAccess, Mosquitto, provision
-from tests.made_up import NOON, consent, reading
+from gateway.sharing import FORMATS, Credentials, Served
+from gateway.sharing.transports.mqtt import Mosquitto, provision
+from gateway.sharing.transports.mqtt.access import ManagedAccess
+from tests.made_up import NOON, consent, reading, served
 from tests.ports import free_port
 from tests.sharing.conftest import OWN, Broker, Gateway
 from tests.sharing.recipient import Recipient, until
@@ -83,7 +85,7 @@ class Caller:
 
 
 def login_of(credentials: Credentials) -> tuple[str, str]:
-    return credentials.username, credentials.password
+    return credentials["username"], credentials["password"]
 
 
 @pytest.fixture
@@ -97,13 +99,13 @@ def test_a_recipient_cannot_end_anothers_connection_by_taking_its_client_id(
 ) -> None:
     victim, other = two
     with closing(Caller(broker.port, login_of(victim), "its-own", protocol)) as connected:
-        for client_id in (victim.username, "its-own", "p1-publisher"):
+        for client_id in (victim["username"], "its-own", "p1-publisher"):
             with closing(Caller(broker.port, login_of(other), client_id, protocol)) as taker:
                 assert taker.answer == "Success"
-        for login in (None, (victim.username, "wrong"), ("stranger", "wrong")):
-            with closing(Caller(broker.port, login, victim.username, protocol)) as stranger:
+        for login in (None, (victim["username"], "wrong"), ("stranger", "wrong")):
+            with closing(Caller(broker.port, login, victim["username"], protocol)) as stranger:
                 assert stranger.answer != "Success"
-        connected.subscribe(victim.topic)  # a round trip
+        connected.subscribe(victim["topic"])  # a round trip
         assert not connected.gone
 
 
@@ -116,10 +118,10 @@ def test_the_gateways_own_connections_cannot_be_ended_by_a_recipient(
     gateway.connect()
     with closing(Caller(broker.port, login_of(credentials), client_id, protocol)) as taker:
         assert taker.answer == "Success"
-        taker.subscribe(credentials.topic)
-        gateway.publisher.reconcile()
-        assert gateway.publisher.connected
-        gateway.publisher.offer(reading(NOON, power_import_w=3))
+        taker.subscribe(credentials["topic"])
+        gateway.dispatcher.reconcile()
+        assert gateway.connected
+        gateway.dispatcher.offer(reading(NOON, power_import_w=3))
         until(lambda: b'"power_w":3' in b"".join(taker.payloads))
 
 
@@ -167,14 +169,14 @@ def test_withdrawal_empties_a_sleeping_sessions_queue(
 ) -> None:
     gone, credentials = gateway.grant(QUARTERLY)
     asleep = Caller(broker.port, login_of(credentials), "app", protocol, sleeps=True)
-    asleep.subscribe(credentials.topic)
+    asleep.subscribe(credentials["topic"])
     asleep.close()
     publish_a_row(gateway)
     gateway.sharing.withdraw(gone.id, "page")
     # The same name, made anew, inherits what was left of the session.
     access = ManagedAccess("127.0.0.1", broker.port, OWN.administrator)
-    access.admit(gone, "new")
-    with closing(Caller(broker.port, (gone.id, "new"), "app", protocol, sleeps=True)) as heir:
+    password = access.admit(Served(gone, FORMATS["json"]))["password"]
+    with closing(Caller(broker.port, (gone.id, password), "app", protocol, sleeps=True)) as heir:
         assert not heir.session_found
         heir.subscribe("p1/status")  # a round trip
         assert [payload for payload in heir.payloads if b"energy" in payload] == []
@@ -184,7 +186,7 @@ def publish_a_row(gateway: Gateway) -> None:
     from tests.sharing.test_dispatcher import quarter  # noqa: PLC0415
 
     gateway.connect()
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer_row(quarter(1))
     gateway.settled()
 
 
@@ -192,7 +194,7 @@ def test_what_is_queued_for_a_sleeper_is_there_without_a_withdrawal(gateway: Gat
     """The test above would find it."""
     _, credentials = gateway.grant(QUARTERLY)
     asleep = Caller(broker.port, login_of(credentials), "app", sleeps=True)
-    asleep.subscribe(credentials.topic)
+    asleep.subscribe(credentials["topic"])
     asleep.close()
     publish_a_row(gateway)
     with closing(Caller(broker.port, login_of(credentials), "app", sleeps=True)) as awake:
@@ -267,9 +269,9 @@ def test_what_the_register_of_consents_does_not_know_is_removed_from_the_broker(
     assert rules_on_disk(broker) != before
     gateway.sharing.compare()
     assert rules_on_disk(broker) == before
-    with closing(Recipient(broker.port, credentials.username, credentials.password)) as app:
+    with closing(Recipient(broker.port, credentials["username"], credentials["password"])) as app:
         assert app.refusal is None
-        assert app.subscribe(credentials.topic)
+        assert app.subscribe(credentials["topic"])
         assert not app.subscribe("#")
 
 
@@ -323,7 +325,7 @@ def test_the_broker_never_runs_as_root_and_its_folder_is_for_its_user_only(tmp_p
         assert "0" not in ids["Uid:"] | ids["Gid:"] | ids["Groups:"]
         (user,) = ids["Uid:"]
         access = ManagedAccess("127.0.0.1", port, OWN.administrator)
-        access.admit(consent(), "password")  # it can write its own file
+        access.admit(served())  # it can write its own file
         assert consent().id in (folder / "dynamic-security.json").read_text()
         for path in (folder, *folder.iterdir()):
             assert str(path.stat().st_uid) == user

@@ -21,7 +21,7 @@ from gateway.history import (
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch
 from gateway.history.records.varint import varint
-from gateway.sharing import BrokerSecrets
+from gateway.sharing.transports.mqtt import BrokerSecrets
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE, reading
 from tests.sharing.conftest import OWN, Broker, Gateway
 
@@ -83,12 +83,12 @@ def filled(
     gateway.connect()
     broker.stop()
     for row in rows:
-        gateway.publisher.offer_row(row)  # these wait in the outbox
+        gateway.dispatcher.offer_row(row)  # these wait in the outbox
     assert gateway.outbox.waiting()
     gateway.disclosures.save()
     files = [file for file in tmp_path.rglob("*") if file.is_file() and file != broker.folder / "log"]
     secrets = [
-        PASSWORD.encode(), code.encode(), code.replace("-", "").encode(), credentials.password.encode(),
+        PASSWORD.encode(), code.encode(), code.replace("-", "").encode(), credentials["password"].encode(),
         OWN.publisher.encode(), OWN.administrator.encode(),
         *(written for number in (NUMBER, GAS_NUMBER)
           for written in (number.encode(), number.encode().hex().encode(), number.encode("utf-16-le"))),

@@ -28,7 +28,7 @@ def withdraw(gateway: Gateway, consent_id: str) -> None:
 
 def expire(gateway: Gateway, consent_id: str) -> None:
     gateway.clock.now = gateway.ledger.consent(consent_id).terms.valid_until
-    gateway.publisher.reconcile()
+    gateway.dispatcher.reconcile()
 
 
 def stop_switch(gateway: Gateway, consent_id: str) -> None:
@@ -37,18 +37,18 @@ def stop_switch(gateway: Gateway, consent_id: str) -> None:
 
 def pause(gateway: Gateway, consent_id: str) -> None:
     gateway.ledger.append(Event.PAUSED, consent_id)
-    gateway.publisher.reconcile()
+    gateway.dispatcher.reconcile()
 
 
 def feed(gateway: Gateway, first: int, last: int) -> None:
     """A telegram a second, without waiting for the broker."""
     for n in range(first, last):
         gateway.arrival.seconds = float(n)
-        gateway.publisher.offer(full(n))
+        gateway.dispatcher.offer(full(n))
 
 
 def socket_of(gateway: Gateway) -> socket.socket:
-    connection = gateway.publisher._connection
+    connection = gateway.publishing._connection
     assert connection is not None
     line = connection._client.socket()
     assert isinstance(line, socket.socket)
@@ -77,16 +77,16 @@ def test_at_most_one_live_message_follows_an_end_while_the_broker_hangs(
         if end is not withdraw:  # which waits for the broker's confirmation
             assert time.monotonic() - ended_at < 1
         feed(gateway, 30, 60)
-    gateway.sharing.settle()
+    gateway.sharing.maintain()
     time.sleep(0.5)
     assert len(app.on("/live")) <= 2
     if lasting and end is not stop_switch:
         other = recipient(lasting[0][1])
         gateway.clock.pass_by(minutes=2)
         gateway.connect()
-        gateway.publisher.offer(full(90))
+        gateway.dispatcher.offer(full(90))
         gateway.arrival.seconds = 90.0
-        gateway.publisher.offer(full(90))
+        gateway.dispatcher.offer(full(90))
         until(lambda: any(m.fields["power_w"] == 590 for m in other.on("/live")))
     assert len(app.on("/live")) <= 2
 
@@ -120,7 +120,7 @@ def test_a_withdrawal_while_the_broker_hangs_is_said_to_be_under_way_until_it_is
         assert time.monotonic() - began < 8
         assert gateway.ledger.valid(gateway.clock()) == []
         assert gateway.sharing.is_being_cut_off(consent.id)
-    gateway.sharing.settle()
+    gateway.sharing.maintain()
     assert not gateway.sharing.is_being_cut_off(consent.id)
     until(lambda: app.cut_off_at)
 
@@ -144,7 +144,7 @@ def test_a_cut_off_that_hangs_does_not_hold_up_the_next_withdrawal_or_the_stop_s
         assert time.monotonic() - began < 2
         hanging.join(20)
     again.join(20)
-    gateway.sharing.settle()
+    gateway.sharing.maintain()
     assert gateway.ledger.to_cut_off() == []
 
 
@@ -157,9 +157,9 @@ def test_rows_under_way_go_again_as_they_were_to_those_who_still_consent(
     gateway.connect()
     with broker.hanging():
         for n in (1, 2, 3):
-            gateway.publisher.offer_row(quarter(n))
+            gateway.dispatcher.offer_row(quarter(n))
         gateway.sharing.withdraw(gone.id, "page")
-    gateway.sharing.settle()
+    gateway.sharing.maintain()
     gateway.clock.pass_by(minutes=2)
     gateway.settled()
     until(lambda: {m.payload for m in app.on("/quarter")} and len(app.on("/quarter")) >= 3)

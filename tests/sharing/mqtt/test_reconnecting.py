@@ -39,8 +39,8 @@ def lose(gateway: Gateway, broker: Broker) -> None:
     broker.stop()
 
     def noticed() -> bool:
-        gateway.publisher.reconcile()
-        return not gateway.publisher.connected
+        gateway.dispatcher.reconcile()
+        return not gateway.connected
 
     until(noticed)
 
@@ -50,8 +50,8 @@ def regain(gateway: Gateway, broker: Broker) -> None:
     gateway.clock.pass_by(minutes=2)
 
     def connected() -> bool:
-        gateway.publisher.reconcile()
-        return gateway.publisher.connected
+        gateway.dispatcher.reconcile()
+        return gateway.connected
 
     until(connected)
 
@@ -63,7 +63,7 @@ def test_rows_wait_while_the_broker_is_away_and_arrive_in_order_when_it_is_back(
     gateway.connect()
     lose(gateway, broker)
     for n in range(1, 5):
-        gateway.publisher.offer_row(quarter(n))
+        gateway.dispatcher.offer_row(quarter(n))
     assert len(gateway.outbox.waiting()) == 4
     broker.start()
     app = recipient(credentials)  # known to the broker still
@@ -81,7 +81,7 @@ def test_rows_that_waited_go_only_to_those_who_still_consent(
     gone, _ = gateway.grant(QUARTERLY)
     gateway.connect()
     lose(gateway, broker)
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer_row(quarter(1))
     gateway.sharing.withdraw(gone.id, "page")  # the broker is away: it counts all the same
     broker.start()
     observer, app = observe(), recipient(kept_credentials)
@@ -89,7 +89,7 @@ def test_rows_that_waited_go_only_to_those_who_still_consent(
     gateway.settled()
     until(lambda: app.on("/quarter"))
     assert [message.topic for message in observer.on("/quarter")] == [f"p1/{kept.id}/quarter"]
-    gateway.sharing.settle()
+    gateway.sharing.maintain()
     assert gateway.ledger.to_cut_off() == []
 
 
@@ -98,10 +98,10 @@ def test_live_readings_are_not_kept_for_later(gateway: Gateway, broker: Broker, 
     gateway.connect()
     lose(gateway, broker)
     for n in range(100):
-        gateway.publisher.offer(reading(NOON + timedelta(seconds=n), power_import_w=n))
+        gateway.dispatcher.offer(reading(NOON + timedelta(seconds=n), power_import_w=n))
     regain(gateway, broker)
     app = recipient(credentials)
-    gateway.publisher.offer(reading(NOON + timedelta(hours=1), power_import_w=777))
+    gateway.dispatcher.offer(reading(NOON + timedelta(hours=1), power_import_w=777))
     until(lambda: app.on("/live"))
     assert [message.fields["power_w"] for message in app.on("/live")] == [777]
 
@@ -113,7 +113,7 @@ def test_rows_that_waited_survive_a_restart_of_the_gateway(
     gateway.connect()
     lose(gateway, broker)
     for n in (1, 2):
-        gateway.publisher.offer_row(quarter(n))
+        gateway.dispatcher.offer_row(quarter(n))
     again = start_gateway(broker.port)  # the other one is gone as by a power cut: without a goodbye
     broker.start()
     app = recipient(credentials)
@@ -131,12 +131,12 @@ def test_a_row_that_was_acknowledged_is_not_sent_again_after_a_restart(
     _, credentials = gateway.grant(QUARTERLY)
     app = recipient(credentials)
     gateway.connect()
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer_row(quarter(1))
     gateway.settled()
-    gateway.publisher.stop()
+    gateway.dispatcher.stop()
     again = start_gateway(broker.port)
     again.connect()
-    again.publisher.offer_row(quarter(2))
+    again.dispatcher.offer_row(quarter(2))
     again.settled()
     assert registers(until(lambda: len(app.on("/quarter")) >= 2 and app.on("/quarter"))) == [
         1000.001,
@@ -151,17 +151,17 @@ def test_the_status_says_whether_the_gateway_is_there(
     gateway.grant()
     gateway.connect()
     until(lambda: [m.payload for m in observer.on("p1/status")] == [b"online"])
-    connection = gateway.publisher._connection
+    connection = gateway.publishing._connection
     assert connection is not None
     pulled_out = connection._client.socket()
     assert isinstance(pulled_out, socket.socket)
     pulled_out.shutdown(socket.SHUT_RDWR)  # the broker speaks for it then
     until(lambda: [m.payload for m in observer.on("p1/status")] == [b"online", b"offline"])
-    until(lambda: not gateway.publisher.connected)
-    gateway.publisher.reconcile()
+    until(lambda: not gateway.connected)
+    gateway.dispatcher.reconcile()
     gateway.clock.pass_by(minutes=2)
     gateway.connect()
-    gateway.publisher.stop()
+    gateway.dispatcher.stop()
     until(lambda: [m.payload for m in observer.on("p1/status")][2:] == [b"online", b"offline"])
 
 
@@ -171,19 +171,19 @@ def test_a_wrong_password_is_told_in_a_sentence_and_tried_again_ever_more_rarely
     gateway = start_gateway(broker.port, password="not the publisher's secret")
     gateway.grant()
     waits = []
-    with caplog.at_level(logging.DEBUG, "gateway.sharing.dispatcher"):
+    with caplog.at_level(logging.DEBUG, "gateway.sharing.transports.mqtt.publishing"):
         for attempt in range(1, 9):
 
             def refused(attempts: int = attempt) -> bool:
-                gateway.publisher.reconcile()
+                gateway.dispatcher.reconcile()
                 return len(caplog.messages) == attempts
 
             until(refused)
             waited = 0
-            while gateway.publisher._connection is None:
+            while gateway.publishing._connection is None:
                 gateway.clock.pass_by(seconds=1)
                 waited += 1
-                gateway.publisher.reconcile()
+                gateway.dispatcher.reconcile()
             waits.append(waited)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
     assert set(caplog.messages) == {
@@ -192,7 +192,7 @@ def test_a_wrong_password_is_told_in_a_sentence_and_tried_again_ever_more_rarely
     }
     # A broker that stays away for days does not fill the log.
     assert [record.levelno for record in caplog.records].count(logging.WARNING) == 6
-    assert not gateway.publisher.connected
+    assert not gateway.connected
 
 
 def test_a_broker_that_is_not_there_is_told_in_a_sentence_and_costs_nothing_else(
@@ -204,11 +204,11 @@ def test_a_broker_that_is_not_there_is_told_in_a_sentence_and_costs_nothing_else
 
     def told() -> bool:
         gateway.clock.pass_by(seconds=1)
-        gateway.publisher.offer(reading(NOON, power_import_w=5))
+        gateway.dispatcher.offer(reading(NOON, power_import_w=5))
         return any("does not answer (Connection refused)" in message for message in caplog.messages)
 
     until(told)
-    gateway.publisher.offer_row(quarter(1))
+    gateway.dispatcher.offer_row(quarter(1))
     assert [waiting.row for waiting in gateway.outbox.waiting()] == [quarter(1)]
 
 
@@ -248,20 +248,20 @@ def test_a_withdrawal_while_the_gateway_is_still_connecting_ends_the_connection(
 ) -> None:
     granting = start_gateway(broker.port)
     consent, _ = granting.grant()
-    granting.publisher.stop()
+    granting.dispatcher.stop()
     with slow_broker() as listening:
         gateway = start_gateway(listening.getsockname()[1])
-        gateway.publisher.reconcile()
+        gateway.dispatcher.reconcile()
         line, _ = listening.accept()
         with line:
             line.settimeout(5)
             assert line.recv(1000)[0] == 0x10  # CONNECT
             gateway.ledger.append(Event.WITHDRAWN, consent.id)
-            gateway.publisher.reconcile()
+            gateway.dispatcher.reconcile()
             with suppress(ConnectionError):  # the gateway has broken the connection off already
                 line.sendall(b"\x20\x03\x00\x00\x00")
             assert said_on(line)[:1] in (b"\xe0", b"")  # DISCONNECT, and nothing was published
-        assert not gateway.publisher.connected
+        assert not gateway.connected
 
 
 def test_an_administrator_that_is_refused_or_not_answered_says_so(broker: Broker) -> None:
@@ -280,9 +280,9 @@ def test_what_was_sent_before_the_goodbye_arrives(
     _consent, credentials = gateway.grant(QUARTERLY | {Category.POWER: Granularity.LIVE})
     app, observer = recipient(credentials), observe()
     gateway.connect()
-    gateway.publisher.offer(reading(NOON, power_import_w=42))
-    gateway.publisher.offer_row(quarter(1))
-    gateway.publisher.stop()
+    gateway.dispatcher.offer(reading(NOON, power_import_w=42))
+    gateway.dispatcher.offer_row(quarter(1))
+    gateway.dispatcher.stop()
     until(lambda: app.on("/live") and app.on("/quarter"))
     until(lambda: observer.on("p1/status")[-1:] and observer.on("p1/status")[-1].payload == b"offline")
     assert observer.on("p1/status")[-1].expiry_s == 604_800  # the gateway's own words, not its last will

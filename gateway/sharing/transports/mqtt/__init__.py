@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from gateway.config import Config
+from gateway.files import Slot
 from gateway.sharing.formats import own_topic
 from gateway.sharing.transports.mqtt.access import PUBLISHER, ManagedAccess
 from gateway.sharing.transports.mqtt.connection import Login
 from gateway.sharing.transports.mqtt.mosquitto import BrokerSecrets, Mosquitto, provision
 from gateway.sharing.transports.mqtt.publishing import Publishing
-from gateway.sharing.transports.transport import Served, Slot, Transport
+from gateway.sharing.transports.transport import Served, Transport
 
 __all__ = ["BrokerSecrets", "Mosquitto", "open_transport", "provision"]
 

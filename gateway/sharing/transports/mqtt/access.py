@@ -94,6 +94,18 @@ def _elsewhere(served: Served) -> list[Rule]:
     return [("publishClientSend", topic) for topic in topics if not topic.startswith(_OWN_TOPICS)]
 
 
+def credentials_of(host: str, port: int, served: Served, password: str) -> Credentials:
+    """What the recipient of a consent needs, and how to try it."""
+    username, topics = served.consent.id, served.format.topics(served.consent)
+    lines = [f"-h {host}", f"-p {port}", "-V mqttv5", f"-u {username}", f"-P {password}"]
+    lines += [*(f"-t {topic}" for topic in topics), "-v"]
+    return Credentials(
+        {"host": host, "port": port, "username": username, "password": password, "topic": " ".join(topics)},
+        frozenset({"password"}),
+        Example("mosquitto_sub", "~/.config/mosquitto_sub", "\n".join(lines)),
+    )
+
+
 class ManagedAccess:
     """The doors of the gateway's own Mosquitto."""
 
@@ -117,24 +129,7 @@ class ManagedAccess:
                     "roles": [{"rolename": role, "priority": 0}],
                 }
             )
-        return self._credentials(served, password)
-
-    def _credentials(self, served: Served, password: str) -> Credentials:
-        host, port, username = self._login.host, self._login.port, served.consent.id
-        topics = served.format.topics(served.consent)
-        lines = [f"-h {host}", f"-p {port}", "-V mqttv5", f"-u {username}", f"-P {password}"]
-        lines += [*(f"-t {topic}" for topic in topics), "-v"]
-        return Credentials(
-            {
-                "host": host,
-                "port": port,
-                "username": username,
-                "password": password,
-                "topic": " ".join(topics),
-            },
-            frozenset({"password"}),
-            Example("mosquitto_sub", "~/.config/mosquitto_sub", "\n".join(lines)),
-        )
+        return credentials_of(self._login.host, self._login.port, served, password)
 
     def _extend_own_roles(self, command: _Command, served: Served) -> None:
         """Where a format has topics outside the gateway's own, its publisher must reach them."""

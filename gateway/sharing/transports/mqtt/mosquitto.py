@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from gateway.consent.ledger import Slot
 from gateway.errors import BrokerUnavailable
+from gateway.files import Slot
 from gateway.sharing.transports.mqtt.access import (
     ADMINISTRATOR,
     ADMINISTRATOR_RULES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,43 +12,16 @@ import pytest
 
 from gateway.consent import (
     Category,
-    Consent,
-    Credentials,
     DisclosureLog,
     Granularity,
     Ledger,
-    Sharing,
     State,
 )
 from gateway.consent.ledger import Event
 from gateway.errors import BrokerUnavailable, ConsentError
+from gateway.operations import Sharing
+from tests.doors import Doors, behind
 from tests.made_up import NOON, NUMBER, Clock, terms
-
-
-class Doors:
-    """The broker's doors as a list of who is inside; they jam when the broker is away."""
-
-    def __init__(self) -> None:
-        self.inside: dict[str, str] = {}
-        self.away = False
-
-    def admit(self, consent: Consent, password: str) -> Credentials:
-        self._answer()
-        self.inside[consent.id] = password
-        return Credentials("localhost", 1883, consent.id, password, f"{consent.topic_prefix}/#")
-
-    def cut_off(self, consent: Consent) -> None:
-        self._answer()
-        self.inside.pop(consent.id, None)
-
-    def compare(self, consents: Sequence[Consent]) -> list[str]:
-        self._answer()
-        self.inside = {name: key for name, key in self.inside.items() if name in {c.id for c in consents}}
-        return [consent.id for consent in consents if consent.id not in self.inside]
-
-    def _answer(self) -> None:
-        if self.away:
-            raise BrokerUnavailable("the MQTT broker at localhost:1883 does not answer")
 
 
 @pytest.fixture
@@ -65,7 +38,7 @@ def changes() -> list[str]:
 def sharing(
     ledger: Ledger, doors: Doors, disclosures: DisclosureLog, clock: Clock, changes: list[str]
 ) -> Sharing:
-    return Sharing(ledger, doors, disclosures, clock, lambda: changes.append("changed"))
+    return Sharing(ledger, behind(doors), disclosures, clock, lambda: changes.append("changed"))
 
 
 def events(ledger: Ledger) -> list[Event]:
@@ -75,19 +48,20 @@ def events(ledger: Ledger) -> list[Event]:
 def test_a_grant_admits_the_recipient_and_is_valid_at_once(
     sharing: Sharing, ledger: Ledger, doors: Doors, changes: list[str]
 ) -> None:
-    consent, credentials = sharing.grant(terms(), "page")
+    granted = sharing.grant(terms(), "page")
+    consent, credentials = granted.consent, granted.credentials
     assert ledger.valid(NOON) == [consent]
-    assert doors.inside == {consent.id: credentials.password}
-    assert credentials.topic == f"p1/{consent.id}/#"
+    assert doors.inside == {consent.id: credentials["password"]}
+    assert credentials["topic"] == f"p1/{consent.id}/#"
     assert (consent.state, consent.given_at) == (State.GIVEN, NOON)
     assert changes == ["changed"]
 
 
 def test_each_grant_has_a_name_and_a_password_of_its_own(sharing: Sharing) -> None:
-    both = [sharing.grant(terms(), "page")[1] for _ in range(2)]
-    assert len({credentials.username for credentials in both}) == 2
-    assert len({credentials.password for credentials in both}) == 2
-    assert all(len(credentials.password) >= 24 for credentials in both)
+    both = [sharing.grant(terms(), "page").credentials for _ in range(2)]
+    assert len({credentials["username"] for credentials in both}) == 2
+    assert len({credentials["password"] for credentials in both}) == 2
+    assert all(len(credentials["password"]) >= 24 for credentials in both)
 
 
 def test_without_the_broker_nothing_is_granted(sharing: Sharing, ledger: Ledger, doors: Doors) -> None:
@@ -107,16 +81,16 @@ def test_what_the_broker_took_in_half_is_put_out_when_it_answers_again(
         sharing.grant(terms(), "page")
     (refused,) = ledger.consents()
     doors.away, doors.inside = False, {refused.id: "the answer was lost"}
-    sharing.settle()
+    sharing.maintain()
     assert doors.inside == {}
 
 
 def test_a_withdrawal_cuts_the_recipient_off(
     sharing: Sharing, ledger: Ledger, doors: Doors, changes: list[str]
 ) -> None:
-    kept, _ = sharing.grant(terms(), "page")
-    gone, _ = sharing.grant(terms(), "page")
-    withdrawn = sharing.withdraw(gone.id, "page")
+    kept = sharing.grant(terms(), "page").consent
+    gone = sharing.grant(terms(), "page").consent
+    withdrawn = sharing.withdraw(gone.id, "page").consent
     assert (withdrawn.state, withdrawn.ended_at) == (State.WITHDRAWN, NOON)
     assert ledger.valid(NOON) == [kept]
     assert doors.inside.keys() == {kept.id}
@@ -127,17 +101,17 @@ def test_a_withdrawal_cuts_the_recipient_off(
 def test_a_withdrawal_counts_though_the_broker_is_away_and_is_completed_later(
     sharing: Sharing, ledger: Ledger, doors: Doors, read: Callable[[], Ledger]
 ) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     doors.away = True
-    assert sharing.withdraw(consent.id, "page").state is State.WITHDRAWN
+    assert sharing.withdraw(consent.id, "page").consent.state is State.WITHDRAWN
     assert ledger.valid(NOON) == read().valid(NOON) == []
-    sharing.settle()
+    sharing.maintain()
     assert [consent.id for consent in ledger.to_cut_off()] == [consent.id]
     doors.away = False
-    sharing.settle()
+    sharing.maintain()
     assert doors.inside == {}
     assert ledger.to_cut_off() == read().to_cut_off() == []
-    sharing.settle()
+    sharing.maintain()
     assert events(ledger).count(Event.CUT_OFF) == 1
 
 
@@ -149,7 +123,7 @@ def test_a_full_disk_keeps_nobody_in(
     changes: list[str],
     read: Callable[[], Ledger],
 ) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     kept = path.rename(path.with_suffix(".kept"))
     path.mkdir()  # nothing can be written there, not even by root
     with pytest.raises(ConsentError, match="cannot be written"):
@@ -159,7 +133,7 @@ def test_a_full_disk_keeps_nobody_in(
     assert changes == ["changed"] * 2
     path.rmdir()
     kept.rename(path)
-    sharing.settle()
+    sharing.maintain()
     assert events(ledger)[-1] is Event.CUT_OFF
     assert read().valid(NOON) == []
 
@@ -178,13 +152,13 @@ def test_a_grant_that_was_interrupted_leaves_nobody_inside(
 ) -> None:
     ledger.append(Event.REQUESTED, "c-half", terms=terms().as_json())
     doors.inside["c-half"] = "admitted, then the power went"
-    sharing.settle()
+    sharing.maintain()
     assert doors.inside == {}
     assert ledger.consent("c-half").state is State.REFUSED
 
 
 def test_a_consent_can_be_withdrawn_only_once(sharing: Sharing) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     sharing.withdraw(consent.id, "page")
     with pytest.raises(ConsentError, match="has ended already"):
         sharing.withdraw(consent.id, "page")
@@ -195,9 +169,9 @@ def test_a_consent_can_be_withdrawn_only_once(sharing: Sharing) -> None:
 def test_an_expired_consent_is_noted_and_cut_off(
     sharing: Sharing, ledger: Ledger, doors: Doors, clock: Clock
 ) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     clock.now = NOON + timedelta(days=1)
-    sharing.settle()
+    sharing.maintain()
     assert doors.inside == {}
     assert events(ledger)[-2:] == [Event.EXPIRED, Event.CUT_OFF]
     assert sharing.consent(consent.id).state is State.EXPIRED
@@ -208,18 +182,18 @@ def test_an_expired_consent_is_noted_and_cut_off(
 def test_a_withdrawal_while_the_broker_is_away_is_not_forgotten_by_a_restart(
     sharing: Sharing, doors: Doors, disclosures: DisclosureLog, clock: Clock, read: Callable[[], Ledger]
 ) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     doors.away = True
     sharing.withdraw(consent.id, "page")
     doors.away = False
-    Sharing(read(), doors, disclosures, clock, lambda: None).settle()
+    Sharing(read(), behind(doors), disclosures, clock, lambda: None).maintain()
     assert doors.inside == {}
 
 
 def test_the_stop_switch_stops_all_sharing_and_starts_it_again(
     sharing: Sharing, ledger: Ledger, changes: list[str]
 ) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     for _ in range(2):  # pressing it twice is once
         sharing.stop("button")
     assert (sharing.stopped, ledger.valid(NOON)) == (True, [])
@@ -237,7 +211,7 @@ def test_with_a_broken_ledger_nothing_is_granted_and_nobody_is_admitted(
     sharing.grant(terms(), "page")
     ledger._path.write_bytes(ledger._path.read_bytes().replace(b'"sequence": 1', b'"sequence": 3'))
     doors.inside.clear()
-    broken = Sharing(read(), doors, disclosures, clock, lambda: None)
+    broken = Sharing(read(), behind(doors), disclosures, clock, lambda: None)
     assert broken.fault is not None
     with pytest.raises(ConsentError, match="nothing is shared"):
         broken.grant(terms(), "page")
@@ -246,7 +220,7 @@ def test_with_a_broken_ledger_nothing_is_granted_and_nobody_is_admitted(
 
 def test_a_receipt_says_what_was_agreed(sharing: Sharing) -> None:
     agreed = terms({Category.POWER: Granularity.LIVE, Category.GAS: Granularity.DAY})
-    consent, _ = sharing.grant(agreed, "page")
+    consent = sharing.grant(agreed, "page").consent
     receipt = json.loads(json.dumps(sharing.receipt(consent.id)))
     assert receipt["record_id"] == consent.id
     assert receipt["state"] == "given"
@@ -275,7 +249,7 @@ def test_a_receipt_says_what_was_agreed(sharing: Sharing) -> None:
 
 
 def test_a_receipt_after_a_withdrawal_says_so(sharing: Sharing, clock: Clock) -> None:
-    consent, _ = sharing.grant(terms(), "page")
+    consent = sharing.grant(terms(), "page").consent
     clock.pass_by(hours=2)
     sharing.withdraw(consent.id, "command")
     receipt = sharing.receipt(consent.id)
@@ -286,9 +260,10 @@ def test_a_receipt_after_a_withdrawal_says_so(sharing: Sharing, clock: Clock) ->
 def test_neither_receipt_nor_ledger_holds_a_password_or_a_meter_number(
     sharing: Sharing, ledger: Ledger
 ) -> None:
-    consent, credentials = sharing.grant(terms({Category.IDENTITY: Granularity.LIVE} | {
-        Category.POWER: Granularity.LIVE}), "page")  # fmt: skip
+    both = {Category.IDENTITY: Granularity.LIVE, Category.POWER: Granularity.LIVE}
+    granted = sharing.grant(terms(both), "page")
+    consent, credentials = granted.consent, granted.credentials
     sharing.withdraw(consent.id, "page")
     for kept in (json.dumps(sharing.receipt(consent.id)), ledger._path.read_text()):
-        assert credentials.password not in kept
+        assert credentials["password"] not in kept
         assert NUMBER not in kept
