@@ -17,6 +17,7 @@ from gateway.operations import Keys
 from gateway.simulator import Household, SimulatedMeter
 from tests.running import PASSWORD, FedMeter, RunningGateway, until
 from tests.sharing.recipient import Recipient as Client
+from tests.thorough import times
 
 START = datetime(2026, 11, 10, 12, 5, tzinfo=UTC)
 GRANT = ("consent", "grant", "--recipient", "app", "--purpose", "test", "--allow", "power=live", "--yes",
@@ -126,12 +127,12 @@ def test_an_older_database_with_its_anchor_and_the_old_password_in_it_is_found(
 def test_killed_at_any_moment_nothing_is_taken_for_a_rollback(
     gateway: RunningGateway, line: FedMeter
 ) -> None:
-    for number in range(6):
+    for number in range(times(usual=2, long=20)):
         acting = threading.Thread(
             target=gateway.command, args=("stop-switch", "sharing", "off" if number % 2 else "on")
         )
         acting.start()
-        time.sleep(0.35 + 0.05 * number)  # the command begins to act at some moment of these
+        time.sleep(0.4 + 0.05 * (number % 6))  # the command begins to act at some moment of these
         gateway.kill()
         acting.join()
         begin_again(gateway, line)

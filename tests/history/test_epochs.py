@@ -30,6 +30,7 @@ from gateway.history.recording.writer import Batch
 from gateway.p1 import Reading
 from tests.history.recording import MINUTE, unlocked
 from tests.made_up import NOON, NUMBER, PASSWORD, ZONE, local, reading
+from tests.thorough import times
 
 QUARTER, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
 OLD = 1_234_567
@@ -364,7 +365,7 @@ class Told:
 
 
 @given(happenings([*HONEST, "damage_anything", "shift_clock", "shift_clock"], 14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(usual=20, long=200), deadline=None)
 def test_whatever_happens_no_usage_is_negative_or_more_than_a_connection_gives(
     steps: list[tuple[str, int]],
 ) -> None:
@@ -387,7 +388,7 @@ def test_whatever_happens_no_usage_is_negative_or_more_than_a_connection_gives(
 
 
 @given(happenings(HONEST, 14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(usual=20, long=200), deadline=None)
 def test_with_a_true_clock_nothing_is_shown_as_used_that_was_not_used(steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         told = Told(Path(folder), steps)

@@ -16,6 +16,7 @@ from gateway.history.recording.plausibility import CONFIRMATIONS
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from tests.made_up import GAS_NUMBER, NOON, NUMBER, reading, utc
+from tests.thorough import times
 
 SECOND = timedelta(seconds=10)
 HOUR = timedelta(hours=1)
@@ -354,7 +355,9 @@ WEEKS = [utc("2026-10-21 00:00"), utc("2026-03-25 00:00")]  # with the day of 25
 
 
 @pytest.mark.parametrize("first", WEEKS, ids=["autumn", "spring"])
-@pytest.mark.parametrize(("every", "days"), [(1, 1), (10, 7), (900, 7)], ids=str)
+@pytest.mark.parametrize(
+    ("every", "days"), [(times(usual=5, long=1), 1), (times(60, 10), 7), (900, 7)], ids=str
+)
 def test_without_damage_nothing_is_ever_held_also_over_silences_of_hours(
     first: datetime, every: int, days: int
 ) -> None:

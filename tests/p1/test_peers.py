@@ -20,9 +20,10 @@ from gateway.p1.obis import MBUS_REGISTERS, MBUS_TYPES
 from gateway.p1.values import text_of
 from gateway.simulator.dialects import DIALECTS, Dialect
 from tests.p1.telegrams import AUTHENTICATION_KEY_HEX, KEY_HEX, frame_of, reading_of, wire
+from tests.thorough import times
 
-TELEGRAMS = 2000
-BLOCKS = 4  # so that several workers share them
+TELEGRAMS = times(usual=400, long=2000)
+BLOCKS = times(usual=1, long=4)  # so that several workers share them
 
 PEERS: dict[str, Any] = {
     "nl-dsmr22": specifications.V2_2,

@@ -23,6 +23,7 @@ from gateway.simulator import DEVELOPMENT_KEY, Household, SimulatedMeter
 from gateway.simulator.dialects import DIALECTS, DSMR_5
 from gateway.simulator.faults import MeterEvents, Schedule, Wish
 from gateway.simulator.homes import HOMES
+from tests.thorough import times
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 INSTALLED = START - timedelta(days=1)
@@ -91,7 +92,7 @@ def test_what_is_told_does_not_depend_on_what_was_asked_before(seconds: list[int
     )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=times(usual=2, long=10), deadline=None)
 @given(seed=st.integers(0, 10**6), start=st.integers(0, 3 * 86_400))
 def test_registers_rise_by_the_power_of_every_second_that_had_power(seed: int, start: int) -> None:
     one = meter(*ALL_AT_ONCE, "power-failure=100/90", seed=seed)
