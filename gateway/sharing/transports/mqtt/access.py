@@ -42,7 +42,8 @@ ADMINISTRATOR_RULES: Sequence[Rule] = (
     ("publishClientSend", CONTROL_TOPIC),
     ("subscribeLiteral", f"{CONTROL_TOPIC}/response"),
     ("publishClientReceive", f"{CONTROL_TOPIC}/response"),
-    ("publishClientSend", f"{_OWN_TOPICS}#"),  # to clear what is retained for a recipient that goes
+    # To clear what is retained for a recipient that goes. It may change every rule: less would bind nobody.
+    ("publishClientSend", "#"),
 )
 PUBLISHER_RULES: Sequence[Rule] = (("publishClientSend", f"{_OWN_TOPICS}#"),)
 DEFAULT_ACCESS: Mapping[str, bool] = {
@@ -76,22 +77,11 @@ def publisher_rules(lasting: Iterable[Served]) -> Sequence[Rule]:
     """The gateway publishes below its own topics, and where these formats have a place of their own."""
     rules = [*PUBLISHER_RULES]
     for served in lasting:
-        rules += _elsewhere(served)
+        topics = served.format.topics(served.consent)
+        rules += [("publishClientSend", topic) for topic in topics if not topic.startswith(_OWN_TOPICS)]
         for birth in served.format.births:
             rules += [("subscribeLiteral", birth.topic), ("publishClientReceive", birth.topic)]
     return list(dict.fromkeys(rules))
-
-
-def administrator_rules(lasting: Iterable[Served]) -> Sequence[Rule]:
-    rules = [*ADMINISTRATOR_RULES]
-    for served in lasting:
-        rules += _elsewhere(served)
-    return list(dict.fromkeys(rules))
-
-
-def _elsewhere(served: Served) -> list[Rule]:
-    topics = served.format.topics(served.consent)
-    return [("publishClientSend", topic) for topic in topics if not topic.startswith(_OWN_TOPICS)]
 
 
 def credentials_of(host: str, port: int, served: Served, password: str) -> Credentials:
@@ -119,7 +109,8 @@ class ManagedAccess:
         consent, role = served.consent, recipient_role(served.consent.id)
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
         with self._administrator() as command:
-            self._extend_own_roles(command, served)
+            for rule in acls([rule for rule in publisher_rules([served]) if rule not in PUBLISHER_RULES]):
+                command({"command": "addRoleACL", "rolename": PUBLISHER, **rule})  # it has to connect anew
             command({"command": "createRole", "rolename": role, "acls": acls(recipient_rules(served))})
             command(
                 {
@@ -130,15 +121,6 @@ class ManagedAccess:
                 }
             )
         return credentials_of(self._login.host, self._login.port, served, password)
-
-    def _extend_own_roles(self, command: _Command, served: Served) -> None:
-        """Where a format has topics outside the gateway's own, its publisher must reach them."""
-        for role, rules, own in (
-            (PUBLISHER, publisher_rules([served]), PUBLISHER_RULES),
-            (ADMINISTRATOR, administrator_rules([served]), ADMINISTRATOR_RULES),
-        ):
-            for rule in acls([rule for rule in rules if rule not in own]):
-                command({"command": "addRoleACL", "rolename": role, **rule})
 
     def suspend(self, served: Served) -> None:
         """Clear the recipient's topics and shut it out; it is disconnected. Raises BrokerUnavailable."""
@@ -185,7 +167,7 @@ class ManagedAccess:
         they cannot be made anew. Raises BrokerUnavailable.
         """
         rules = {recipient_role(served.consent.id): recipient_rules(served) for served in lasting}
-        rules |= {ADMINISTRATOR: administrator_rules(lasting), PUBLISHER: publisher_rules(lasting)}
+        rules |= {ADMINISTRATOR: ADMINISTRATOR_RULES, PUBLISHER: publisher_rules(lasting)}
         roles = {served.consent.id: recipient_role(served.consent.id) for served in lasting}
         roles |= {ADMINISTRATOR: ADMINISTRATOR, PUBLISHER: PUBLISHER}
         with self._administrator() as command:
