@@ -5,7 +5,7 @@ ledger          the register, chained         disclosure_log  what was sent, cou
 notice          what the owner is told        receipt         what the owner keeps
 """
 
-from gateway.consent.disclosure import Disclosure, disclose
+from gateway.consent.disclosure import Device, Disclosure, Offer, disclose
 from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Entry, Event, Ledger
 from gateway.consent.receipt import receipt
@@ -21,6 +21,7 @@ from gateway.consent.terms import (
 __all__ = [
     "Category",
     "Consent",
+    "Device",
     "Disclosure",
     "DisclosureLog",
     "Entry",
@@ -29,6 +30,7 @@ __all__ = [
     "Granularity",
     "Ledger",
     "Notice",
+    "Offer",
     "Sent",
     "State",
     "Terms",

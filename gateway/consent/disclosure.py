@@ -9,40 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from gateway import quantities
 from gateway.consent.terms import Category, Consent, Granularity
-
-_PHASE_QUANTITIES = [
-    f"{what}_{phase}_{unit}"
-    for phase in ("l1", "l2", "l3")
-    for what, unit in (("power_import", "w"), ("power_export", "w"), ("voltage", "mv"), ("current", "ma"))
-]
+from gateway.quantities import Span, category_of
 
 QUANTITIES: Mapping[Category, frozenset[str]] = {
-    Category.ELECTRICITY: frozenset(
-        ["tariff"]
-        + [f"energy_{way}{t}_wh" for way in ("import", "export") for t in ("", "_t1", "_t2", "_t3", "_t4")]
-    ),
-    Category.POWER: frozenset(
-        ["power_import_w", "power_export_w"]
-        + [f"power_{way}_{end}_w" for way in ("import", "export") for end in ("max", "min")]
-    ),
-    Category.PHASES: frozenset(_PHASE_QUANTITIES),
-    Category.DEMAND: frozenset(["demand_w", "demand_current_quarter_w", "demand_max_month_w"]),
-    Category.QUALITY: frozenset(
-        ["failures_any", "failures_long", "frequency_mhz"]
-        + [f"{what}_{phase}" for what in ("sags", "swells") for phase in ("l1", "l2", "l3")]
-    ),
+    category: frozenset(
+        row.name
+        for row in quantities.QUANTITIES
+        if row.category == category and row.name not in quantities.COMMODITY_OF
+    )
+    for category in Category
 }
-"""Which quantities belong to which category: no quantity to two, one that is nowhere to none."""
+"""Which quantities belong to which category: no quantity to two, one that is nowhere to none.
 
-OF_A_PERIOD = frozenset(
-    ["demand_w", *(f"power_{way}_{end}_w" for way in ("import", "export") for end in ("max", "min"))]
-)
+The registers of M-Bus devices leave as devices, by the category of their commodity.
+"""
+
+
+def _over(span: Span) -> frozenset[str]:
+    return frozenset(row.name for row in quantities.QUANTITIES if row.span is span)
+
+
+OF_A_PERIOD = _over(Span.PERIOD)
 """What is measured over the whole of a row's period."""
-OF_THE_RUNNING_QUARTER = frozenset(["demand_current_quarter_w"])
-OF_THE_MONTH = frozenset(["demand_max_month_w"])
+OF_THE_RUNNING_QUARTER = _over(Span.RUNNING_QUARTER)
+OF_THE_MONTH = _over(Span.MONTH)
 MOST_AHEAD = timedelta(days=2)
 """A period that ends later than this is of a clock that is wrong: no true one could come after it."""
 _CLOCKS_APART = timedelta(minutes=10)
@@ -52,46 +45,32 @@ _ANY_ZONE = timedelta(days=1)
 # The meter's seconds are even, those of their arrival are not.
 _UNEVEN_S = 0.5
 
-_CATEGORY_OF_COMMODITY: Mapping[str, Category] = {
-    "gas": Category.GAS,
-    "water": Category.WATER,
-    "warm_water": Category.WATER,
-    "heat": Category.HEAT,
-    "inlet_heat": Category.HEAT,
-    "heat_volume": Category.HEAT,
-}
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An M-Bus device's register, and when the device read it."""
+
+    commodity: str
+    number: str
+    captured_at: datetime
+    register: int
 
 
-class Device(Protocol):
-    """An M-Bus device's register within a reading."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What could be disclosed: a reading's content ("live"), or a profile row's ("quarter", "hour", "day").
 
-    @property
-    def commodity(self) -> str: ...
-    @property
-    def number(self) -> str: ...
-    @property
-    def captured_at(self) -> datetime: ...
-    @property
-    def register(self) -> int: ...
+    `granularity` is none of a consent's for rows that nobody may have, those of a month. `at` is the time of
+    the reading, or the end of the row's period.
+    """
 
-
-class Disclosable(Protocol):
-    """A reading (granularity "live") or a profile row ("quarter", "hour", "day", "month")."""
-
-    @property
-    def granularity(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def meter_number(self) -> str | None: ...
-    @property
-    def quantities(self) -> Mapping[str, int]: ...
-    @property
-    def mbus(self) -> Sequence[Device]: ...
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def simulated(self) -> bool: ...
+    granularity: str
+    at: datetime
+    meter_number: str | None
+    quantities: Mapping[str, int]
+    devices: Sequence[Device]
+    model: str | None
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +122,7 @@ def began_at(consent: Consent) -> datetime:
 
 
 def disclose(
-    item: Disclosable,
+    item: Offer,
     consent: Consent,
     now: datetime,
     last_live: datetime | None = None,
@@ -173,25 +152,25 @@ def disclose(
         return None
     allowed = frozenset().union(*(QUANTITIES.get(category, frozenset()) for category in granted))
     allowed -= _reaching_back(item.at, began, measured_since)
-    quantities = {name: value for name, value in item.quantities.items() if name in allowed}
+    let_out = {name: value for name, value in item.quantities.items() if name in allowed}
     identity = Category.IDENTITY in granted
-    devices = _devices([d for d in item.mbus if d.captured_at >= began], granted, identity)
-    if not quantities and not devices:
+    devices = _devices([d for d in item.devices if d.captured_at >= began], granted, identity)
+    if not let_out and not devices:
         return None
     return Disclosure(
         consent_id=consent.id,
         granularity=Granularity(item.granularity),
         at=item.at,
-        quantities=quantities,
+        quantities=let_out,
         devices=devices,
-        meter_number=item.meter_number if identity and quantities else None,
+        meter_number=item.meter_number if identity and let_out else None,
         model=item.model if identity else None,
-        categories=frozenset(c for c in granted if _is_in(c, quantities, devices, identity)),
+        categories=frozenset(c for c in granted if _is_in(c, let_out, devices, identity)),
         simulated=item.simulated,
     )
 
 
-def _clock_error(item: Disclosable, now: datetime) -> timedelta:
+def _clock_error(item: Offer, now: datetime) -> timedelta:
     """How far the meter's clock is behind ours, as a live reading shows it; a row may have waited."""
     behind = now - item.at
     wrong = item.granularity == Granularity.LIVE and abs(behind) > _CLOCKS_APART
@@ -224,18 +203,18 @@ def _devices(found: Sequence[Device], granted: set[Category], identity: bool) ->
             device.commodity, device.number if identity else None, device.captured_at, device.register
         )
         for device in found
-        if _CATEGORY_OF_COMMODITY.get(device.commodity) in granted
+        if category_of(device.commodity) in granted
     )
 
 
 def _is_in(
     category: Category,
-    quantities: Mapping[str, int],
+    let_out: Mapping[str, int],
     devices: Sequence[DisclosedDevice],
     identity: bool,
 ) -> bool:
     if category is Category.IDENTITY:
         return identity
-    return not QUANTITIES.get(category, frozenset()).isdisjoint(quantities) or any(
-        _CATEGORY_OF_COMMODITY[device.commodity] is category for device in devices
+    return not QUANTITIES.get(category, frozenset()).isdisjoint(let_out) or any(
+        category_of(device.commodity) == category for device in devices
     )

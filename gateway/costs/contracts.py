@@ -18,27 +18,13 @@ from zoneinfo import ZoneInfo
 
 from gateway.errors import TariffsUnusable
 from gateway.files import Slot
+from gateway.quantities import EXPORT_REGISTERS, IMPORT_REGISTERS, QUANTITIES
 
 # What a price is for: the register, and how many of its base units make the unit that is priced.
 PRICED: Mapping[str, tuple[str, int]] = {
-    "electricity.import": ("energy_import_wh", 1000),
-    "electricity.import_t1": ("energy_import_t1_wh", 1000),
-    "electricity.import_t2": ("energy_import_t2_wh", 1000),
-    "electricity.export": ("energy_export_wh", 1000),
-    "electricity.export_t1": ("energy_export_t1_wh", 1000),
-    "electricity.export_t2": ("energy_export_t2_wh", 1000),
-    "gas.m3": ("gas_litre", 1000),
-    "water.m3": ("water_litre", 1000),
-    "warm_water.m3": ("warm_water_litre", 1000),
-    "heat.gj": ("heat_kj", 1_000_000),
-    "inlet_heat.gj": ("inlet_heat_kj", 1_000_000),
-    "cooling.gj": ("cooling_kj", 1_000_000),
+    row.price: (row.name, row.unit.scale) for row in QUANTITIES if row.price is not None
 }
-_TARIFFS = ("", "_t1", "_t2", "_t3", "_t4")
-_OF_TARIFFS = {
-    f"energy_{way}_wh": tuple(f"energy_{way}{tariff}_wh" for tariff in _TARIFFS)
-    for way in ("import", "export")
-}
+_OF_TARIFFS = {IMPORT_REGISTERS[0]: IMPORT_REGISTERS, EXPORT_REGISTERS[0]: EXPORT_REGISTERS}
 _ALL_PRICED = tuple(register for register, _ in PRICED.values())
 _FIXED = ("fixed_per_day", "fixed_per_month")
 _LONGEST_NAME = 80

@@ -28,7 +28,7 @@ from gateway.history.records.periods import (
     next_start,
     period_start,
 )
-from gateway.history.records.profile import REGISTERS, Row
+from gateway.history.records.profile import Row
 from gateway.history.sealed_history import RENEWED_EVERY, Extent, Renewed, SealedHistory
 from gateway.history.storage.key_files import FolderLock, is_credential, open_keys, settle
 from gateway.history.upkeep import backup, recovery, salvage
@@ -38,7 +38,6 @@ from gateway.history.upkeep.retention import Retention, RetentionChoice
 from gateway.history.upkeep.verify import Report
 
 __all__ = [
-    "REGISTERS",
     "RENEWED_EVERY",
     "SHORTEST_PASSWORD",
     "Batch",

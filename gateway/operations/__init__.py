@@ -36,7 +36,6 @@ from gateway.consent.terms import (
 from gateway.costs import Contract, Cost
 from gateway.folder import control_socket
 from gateway.history import (
-    REGISTERS,
     SHORTEST_PASSWORD,
     OpenHistory,
     Period,
@@ -77,7 +76,6 @@ __all__ = [
     "LONGEST_INTERVAL_S",
     "LONGEST_NAME",
     "LONGEST_PURPOSE",
-    "REGISTERS",
     "SHORTEST_PASSWORD",
     "USUAL",
     "USUAL_FORMAT",

@@ -108,8 +108,6 @@ class Reading:
         fields["at"], fields["quantities"], fields["mbus"] = at, quantities, mbus
         return renewed
 
-    granularity = "live"  # a reading is as fine as it gets; rows say quarter, hour, day or month
-
     @property
     def simulated(self) -> bool:
         """True when the bundled simulator made this telegram: its model says so."""

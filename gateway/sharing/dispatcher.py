@@ -26,6 +26,7 @@ from gateway.consent import (
 from gateway.consent.disclosure import LivePace
 from gateway.history import Row
 from gateway.p1 import Reading
+from gateway.sharing import offers
 from gateway.sharing.formats import FORMATS, Format
 from gateway.sharing.outbox import Outbox, Waiting
 from gateway.sharing.transports import Served, Ticket, Transport
@@ -118,7 +119,8 @@ class Dispatcher:
             may_have = [
                 consent
                 for consent in self._ledger.valid(now)
-                if disclose(row, consent, now, last_row=self._outbox.last_row(consent.id, row)) is not None
+                if disclose(offers.of_row(row), consent, now, last_row=self._outbox.last_row(consent.id, row))
+                is not None
             ]
             self._outbox.put([Waiting(consent.id, row, since) for consent in may_have])
             self._reach_all()
@@ -212,7 +214,7 @@ class Dispatcher:
         pace = self._pace(consent, arrived_s)
         if not pace.allows(arrived_s):
             return False
-        disclosure = disclose(reading, consent, self._clock(), pace.last)
+        disclosure = disclose(offers.of_reading(reading), consent, self._clock(), pace.last)
         if disclosure is None:
             return False
         self._paces[consent.id] = pace.after(reading.at, arrived_s, interval_s)
@@ -239,7 +241,9 @@ class Dispatcher:
             if served is None or waiting in under_way:
                 continue
             consent = served.consent
-            disclosure = disclose(waiting.row, consent, self._clock(), measured_since=waiting.measured_since)
+            disclosure = disclose(
+                offers.of_row(waiting.row), consent, self._clock(), measured_since=waiting.measured_since
+            )
             if disclosure is None:
                 self._outbox.done(waiting)
                 continue

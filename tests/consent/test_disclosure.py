@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.consent import (
-    Category,
-    Consent,
-    Disclosure,
-    Granularity,
-    State,
-    disclose,
-)
+from gateway.consent import Category, Consent, Device, Disclosure, Granularity, Offer, State, disclosure
 from gateway.consent.disclosure import QUANTITIES, LivePace
 from gateway.history import Period, Row
 from gateway.history.records.profile import ROW_QUANTITIES
-from gateway.p1 import MBusReading, Reading, obis
+from gateway.p1 import Reading, obis
+from gateway.sharing.offers import of_reading, of_row
 from tests.made_up import GAS_NUMBER, MODEL, NOON, NUMBER, consent, reading, utc
 
 DEVICES = {
@@ -49,31 +43,26 @@ HOUR = timedelta(hours=1)
 POWER_LIVE = {Category.POWER: Granularity.LIVE}
 
 
-@dataclass(frozen=True)
-class Item:
-    """Everything that a reading or a row can be, at once."""
-
-    granularity: str
-    at: datetime
-    meter_number: str | None
-    quantities: Mapping[str, int]
-    mbus: tuple[MBusReading, ...]
-    model: str | None
-    simulated: bool
+def disclose(item: Reading | Row | Offer, *args: Any, **also: Any) -> Disclosure | None:
+    """What is let out of a reading, a row, or of whatever may be offered."""
+    if isinstance(item, Reading):
+        item = of_reading(item)
+    elif isinstance(item, Row):
+        item = of_row(item)
+    return disclosure.disclose(item, *args, **also)
 
 
 every_quantity = sorted({row.quantity for row in obis.TABLE} | set(ROW_QUANTITIES) | {"something_new_w"})
 times = st.integers(-3600, 2 * 86_400).map(lambda seconds: NOON + timedelta(seconds=seconds))
 items = st.builds(
-    Item,
+    Offer,
     granularity=st.sampled_from([*Granularity, "month", "second"]),
     at=times,
     meter_number=st.sampled_from([NUMBER, None]),
     quantities=st.dictionaries(st.sampled_from(every_quantity), st.integers(0, 10**9)),
-    mbus=st.lists(
+    devices=st.lists(
         st.builds(
-            MBusReading,
-            st.integers(1, 4),
+            Device,
             st.sampled_from([*DEVICES, "steam"]),
             st.just(GAS_NUMBER),
             times,
@@ -99,7 +88,7 @@ given_consents = st.builds(lambda given, at: replace(given, given_at=at), consen
 @given(items, consents, times, maybe_times, maybe_times, maybe_times)
 @settings(max_examples=200, deadline=None)
 def test_nothing_outside_the_granted_categories_and_granularity_ever_leaves(
-    item: Item,
+    item: Offer,
     given: Consent,
     now: datetime,
     last_live: datetime | None,
@@ -134,7 +123,7 @@ REACHES_BACK = {name for names in QUANTITIES.values() for name in names} & {
 """What is measured over a time: highs, lows and averages."""
 
 
-def clock_error(item: Item, now: datetime) -> timedelta:
+def clock_error(item: Offer, now: datetime) -> timedelta:
     """How far the meter's clock is behind: a live reading is of now."""
     behind = now - item.at
     live = item.granularity == Granularity.LIVE
@@ -144,13 +133,13 @@ def clock_error(item: Item, now: datetime) -> timedelta:
 @given(items, consents, times)
 @settings(max_examples=80, deadline=None)
 def test_everything_inside_the_granted_categories_and_granularity_leaves(
-    item: Item, given: Consent, now: datetime
+    item: Offer, given: Consent, now: datetime
 ) -> None:
     began = given.terms.valid_from - clock_error(item, now)
     granted = {category for category, g in given.terms.grants.items() if g == item.granularity}
     names = {n for n in item.quantities if any(n in QUANTITIES.get(c, ()) for c in granted)}
     devices = [
-        d.register for d in item.mbus if DEVICES.get(d.commodity) in granted and d.captured_at >= began
+        d.register for d in item.devices if DEVICES.get(d.commodity) in granted and d.captured_at >= began
     ]
     disclosed = disclose(item, given, now, measured_since=NOON)
     if (
@@ -171,7 +160,7 @@ def test_everything_inside_the_granted_categories_and_granularity_leaves(
 @given(items, given_consents, times, maybe_times)
 @settings(max_examples=300, deadline=None)
 def test_nothing_from_before_the_consent_began_ever_leaves(
-    item: Item, given: Consent, now: datetime, measured_since: datetime | None
+    item: Offer, given: Consent, now: datetime, measured_since: datetime | None
 ) -> None:
     disclosed = disclose(item, given, now, measured_since=measured_since)
     if disclosed is None:
@@ -245,7 +234,7 @@ def test_what_is_older_than_the_consent_is_never_let_out(granularity: Granularit
         now = max(NOON + timedelta(minutes=7), at) if granularity is Granularity.LIVE else NOON + HOUR
         if now - at > timedelta(minutes=10) and granularity is Granularity.LIVE:
             continue  # a clock that is wrong: see below
-        item = Item(granularity, at, NUMBER, {"energy_import_t1_wh": 1}, (), MODEL, simulated=False)
+        item = Offer(granularity, at, NUMBER, {"energy_import_t1_wh": 1}, (), MODEL, simulated=False)
         assert (disclose(item, given, now) is not None) == (minutes >= 7)
 
 

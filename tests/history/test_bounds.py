@@ -32,6 +32,7 @@ from gateway.history.recording.plausibility import (
 from gateway.history.recording.recorder import MOST_METERS as MOST_METERS_EVER
 from gateway.history.recording.writer import Batch
 from gateway.p1 import MBusReading, Reading, obis
+from gateway.sharing.offers import of_row
 from tests.made_up import GAS_NUMBER, NUMBER, ZONE, Clock, reading, utc
 
 START = utc("2026-06-10 00:00")
@@ -184,4 +185,4 @@ def test_one_device_with_two_registers_is_one_meter_with_both_in_its_rows() -> N
         home.hear(known(telegram, both))
     assert [meter.number for meter in home.recorder.meters].count("K1") == 1
     row = next(row for row in home.rows if row.meter_number == "K1" and row.period is Period.HOUR)
-    assert {device.commodity for device in row.mbus} == {first, second}
+    assert {device.commodity for device in of_row(row).devices} == {first, second}

@@ -14,15 +14,18 @@ from gateway.consent import Category, Granularity, disclose
 from gateway.consent.disclosure import QUANTITIES
 from gateway.errors import GatewayError, ImpossibleValue
 from gateway.history import Plausibility
-from gateway.history.records.ceilings import CEILINGS, without_impossible
+from gateway.history.records.ceilings import without_impossible
 from gateway.history.records.profile import KEPT_QUANTITIES
 from gateway.history.records.trace import COLUMNS
 from gateway.p1 import MBusReading, Reading, obis
 from gateway.p1.reading import MonthDemand, PowerFailure
+from gateway.quantities import BY_NAME
+from gateway.sharing.offers import of_reading
 from tests.made_up import NOON, consent, reading
 
 _OWN = sorted(obis.COUNTED_QUANTITIES)
 _DEVICES = sorted(obis.MBUS_REGISTERS)
+CEILINGS = {name: (row.unit.floor, row.unit.ceiling) for name, row in BY_NAME.items()}
 
 
 def saying(quantities: dict[str, int]) -> Reading:
@@ -94,7 +97,7 @@ def test_an_impossible_value_is_not_disclosed() -> None:
     said = reading(NOON, power_import_w=260_102_010_000_000, power_export_w=0)
     (judged,) = Plausibility().judge(said)
     given_at = consent({Category.POWER: Granularity.LIVE})
-    disclosed = disclose(judged.reading, given_at, NOON)
+    disclosed = disclose(of_reading(judged.reading), given_at, NOON)
     assert disclosed is not None
     assert disclosed.quantities == {"power_export_w": 0}
 

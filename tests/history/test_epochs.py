@@ -170,9 +170,9 @@ def test_a_gas_meter_replaced_under_its_number_leaves_the_electricity_as_it_is(
         gateway.take(reading(midnight + minute * MINUTE, energy_import_t1_wh=OLD + minute, gas=gas))
     gateway.stop()
     (day,) = unlocked(history).usage(Period.DAY, midnight, midnight + DAY)
-    assert (day.import_wh, day.gas_litre, day.complete) == (24 * 60, 1300, False)
+    assert (day.import_wh, day.of("gas"), day.complete) == (24 * 60, 1300, False)
     found = unlocked(history).usage(Period.HOUR, midnight, midnight + 4 * HOUR)
-    assert [(usage.import_wh, usage.gas_litre) for usage in found] == [
+    assert [(usage.import_wh, usage.of("gas")) for usage in found] == [
         (60, 400), (60, None), (60, 400), (60, 500)
     ]  # fmt: skip
     assert [usage.complete for usage in found] == [True, False, True, True]

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.history.recording.plausibility import _LITTLE
 from gateway.history.records import limits
-from gateway.history.records.profile import REGISTERS
+from gateway.quantities import REGISTERS
 
 HOUR, DAY, YEAR = 3600, 86_400, 31_536_000
 IMPORT, GAS, WATER, HEAT, SUBMETER = (

@@ -141,7 +141,7 @@ def test_gas_stands_beside_electricity_in_its_own_register(history: SealedHistor
         ),
     )
     assert opened.meters == (Meter(NUMBER, "electricity"), Meter(GAS_NUMBER, "gas"))
-    assert [(u.import_wh, u.gas_litre) for u in opened.usage(Period.HOUR, NOON, NOON + 2 * HOUR)] == [
+    assert [(u.import_wh, u.of("gas")) for u in opened.usage(Period.HOUR, NOON, NOON + 2 * HOUR)] == [
         (100, 500),
         (100, 500),
     ]

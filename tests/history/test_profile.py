@@ -15,6 +15,7 @@ from gateway.history.records.profile import KEPT_QUANTITIES, ROW_QUANTITIES, row
 from gateway.history.records.varint import varint, varints
 from gateway.p1 import obis
 from gateway.p1.obis import MBUS_REGISTERS
+from gateway.quantities import EXPORT_REGISTERS, IMPORT_REGISTERS, REGISTERS
 from tests.made_up import NOON, NUMBER, ZONE
 
 times = st.integers(1_577_836_800, 2_051_222_400).map(lambda stamp: datetime.fromtimestamp(stamp, UTC))
@@ -70,8 +71,8 @@ def test_every_register_of_the_obis_table_and_of_every_device_has_a_place_in_a_r
         row.quantity for row in obis.TABLE if row.base in ("wh", "varh") and row.form is obis.Form.NUMBER
     }
     assert len(energies) == 25
-    assert energies | set(MBUS_REGISTERS.values()) == profile.REGISTERS
-    assert profile.REGISTERS <= KEPT_QUANTITIES
+    assert energies | set(MBUS_REGISTERS.values()) == REGISTERS
+    assert REGISTERS <= KEPT_QUANTITIES
     assert len(set(ROW_QUANTITIES)) == len(ROW_QUANTITIES) <= 64
 
 
@@ -129,7 +130,7 @@ def test_a_month_begins_at_local_midnight() -> None:
 
 
 registers = st.dictionaries(
-    st.sampled_from((*profile.IMPORT_REGISTERS, *profile.EXPORT_REGISTERS, "gas_litre", "tariff")),
+    st.sampled_from((*IMPORT_REGISTERS, *EXPORT_REGISTERS, "gas_litre", "tariff")),
     st.integers(0, 10**9),
 )
 
@@ -169,6 +170,6 @@ def test_a_connection_far_larger_than_a_households_has_the_usage_that_its_powers
 
 def test_a_total_is_the_meters_own_or_the_sum_of_its_tariffs() -> None:
     tariffs = {"energy_import_t1_wh": 10, "energy_import_t2_wh": 5}
-    assert profile.total(tariffs, profile.IMPORT_REGISTERS) == 15
-    assert profile.total(tariffs | {"energy_import_wh": 16}, profile.IMPORT_REGISTERS) == 16
-    assert profile.total(tariffs, profile.EXPORT_REGISTERS) is None
+    assert profile.total(tariffs, IMPORT_REGISTERS) == 15
+    assert profile.total(tariffs | {"energy_import_wh": 16}, IMPORT_REGISTERS) == 16
+    assert profile.total(tariffs, EXPORT_REGISTERS) is None

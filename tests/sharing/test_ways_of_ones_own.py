@@ -165,7 +165,7 @@ class Home:
     def _describe(served: Served) -> Mapping[str, Any]:
         return {"protocol": "post", "box": served.consent.id}
 
-    def say(self, **quantities: int) -> None:
+    def say(self, **quantities: Any) -> None:
         """A second passes, and the meter speaks."""
         self.clock.pass_by(seconds=5)
         self.dispatcher.offer(reading(self.clock(), **quantities))
@@ -235,7 +235,7 @@ def test_while_the_transport_is_away_nothing_is_granted_and_what_is_taken_back_c
     assert home.post.cards == {}
     home.post.on_strike = False
     home.sharing.maintain()
-    assert (home.post.boxes.keys(), home.post.locked) == ({paused.id}, {paused.id})
+    assert home.post.boxes.keys() == home.post.locked == {paused.id}
 
 
 def test_a_recipient_that_has_started_anew_is_greeted_again(home: Home) -> None:

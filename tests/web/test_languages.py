@@ -16,6 +16,7 @@ from tests.web.browser import Browser
 from tests.web.home import Home
 
 ROOT = Path(__file__).parents[2]
+SPEAKING = ("gateway/web", "gateway/consent", "gateway/quantities.py")
 TRANSLATIONS = ROOT / "gateway/web/translations"
 DUTCH = TRANSLATIONS / "nl/LC_MESSAGES"
 
@@ -83,7 +84,15 @@ def test_everything_the_page_says_is_translated_and_nothing_is_left_over(tmp_pat
     template = tmp_path / "page.pot"
     command = ["-q", "extract", "-F", str(TRANSLATIONS / "babel.cfg"), "-k", "N_", "-o", str(template)]
     subprocess.run(
-        [sys.executable, "-m", "babel.messages.frontend", *command, "gateway/web", "gateway/consent"],
+        [
+            sys.executable,
+            "-m",
+            "babel.messages.frontend",
+            *command,
+            "gateway/web",
+            "gateway/consent",
+            "gateway/quantities.py",
+        ],
         cwd=ROOT,
         check=True,
     )

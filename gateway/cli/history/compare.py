@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import TextIO
 
@@ -19,6 +20,8 @@ from gateway.cli.options import (
     password_file_option,
 )
 from gateway.clock import utc_now
+from gateway.operations import Usage
+from gateway.quantities import BY_NAME, COMMODITIES
 
 
 @click.command("compare")
@@ -45,16 +48,16 @@ def history_compare(
         raise click.UsageError(f"{end} is before {begin}")
     before = parsed_date(other) if other else _a_year_before(begin)
     found = unlocked(config_path, password_file).compare(begin, before, (end - begin).days + 1)
-    amounts: dict[str, Callable[..., int | None]] = {
-        "import_kwh": lambda usage: usage.import_wh,
-        "export_kwh": lambda usage: usage.export_wh,
-        "gas_m3": lambda usage: usage.gas_litre,
-        "water_m3": lambda usage: usage.quantities.get("water_litre"),
+    amounts: dict[str, tuple[Callable[[Usage], int | None], int]] = {
+        "import_kwh": (attrgetter("import_wh"), 1000),
+        "export_kwh": (attrgetter("export_wh"), 1000),
     }
+    for one in COMMODITIES:
+        amounts[BY_NAME[one.register].export_name] = (methodcaller("of", one.name), one.scale)
     lines = [
-        {"what": what, "from": _thousandth(of(found.usage)), "with": _thousandth(of(found.before)),
+        {"what": what, "from": _shown(of(found.usage), scale), "with": _shown(of(found.before), scale),
          "change": found.change(of)}
-        for what, of in amounts.items()
+        for what, (of, scale) in amounts.items()
         if of(found.usage) is not None or of(found.before) is not None
     ]  # fmt: skip
     if as_json_text:
@@ -77,5 +80,5 @@ def _a_year_before(day: date) -> date:
         return day.replace(year=day.year - 1, day=28)
 
 
-def _thousandth(amount: int | None) -> float | None:
-    return None if amount is None else amount / 1000
+def _shown(amount: int | None, scale: int) -> float | None:
+    return None if amount is None else amount / scale

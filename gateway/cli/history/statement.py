@@ -19,7 +19,8 @@ from gateway.cli.options import (
 )
 from gateway.clock import utc_now
 from gateway.errors import GatewayError
-from gateway.operations import REGISTERS, Row, export
+from gateway.operations import Row, export
+from gateway.quantities import REGISTERS
 
 
 @click.command("statement")

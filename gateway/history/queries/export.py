@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,14 +19,10 @@ from gateway.history.queries.usage import Usage
 from gateway.history.records import periods
 from gateway.history.records.periods import Period, Span
 from gateway.history.records.trace import COLUMNS
+from gateway.quantities import BY_NAME
 
 Value = str | float | int | bool | None
 Record = Sequence[Value]
-# By the end of a quantity's name: how it ends in an export, and how many make one.
-_UNITS: Mapping[str, tuple[str, int]] = {
-    "_wh": ("_kwh", 1000), "_varh": ("_kvarh", 1000), "_litre": ("_m3", 1000), "_kj": ("_gj", 1_000_000),
-    "_w": ("_w", 1), "_mv": ("_v", 1000), "_ma": ("_a", 1000),
-}  # fmt: skip
 _AT_ONCE = {Span.QUARTER: timedelta(days=7), Span.HOUR: timedelta(days=31)}
 _LONG = timedelta(days=366)
 _FIRST = ("import_kwh", "export_kwh")
@@ -98,10 +94,8 @@ def of_trace(history: OpenHistory, first: datetime, last: datetime) -> Export:
 
 def shown(quantity: str) -> tuple[str, int]:
     """The name of a quantity with the unit that it is shown in, and how many of its base units make one."""
-    for ending, (unit, of) in _UNITS.items():
-        if quantity.endswith(ending):
-            return quantity.removesuffix(ending).removeprefix("energy_") + unit, of
-    return quantity, 1
+    row = BY_NAME[quantity]
+    return row.export_name, row.unit.scale
 
 
 def _stretches(history: OpenHistory, span: Span, first: datetime, last: datetime) -> Iterator[Usage]:

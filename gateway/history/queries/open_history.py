@@ -29,6 +29,7 @@ from gateway.history.records.trace import Block
 from gateway.history.storage.chain import is_genuine
 from gateway.history.storage.rows import Sealed
 from gateway.history.storage.store import Store
+from gateway.quantities import REGISTERS
 
 
 class OpenHistory:
@@ -157,7 +158,7 @@ class OpenHistory:
         names: set[str] = set()
         for meter in self.meters:
             for row in self.rows(Period.MONTH, first - about, last + about, meter):
-                names |= row.quantities.keys() & profile.REGISTERS
+                names |= row.quantities.keys() & REGISTERS
         return [name for name in profile.ROW_QUANTITIES if name in names]
 
     def registers(self, on: date) -> list[Row]:

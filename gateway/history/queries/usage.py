@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from gateway.history.records import profile
 from gateway.history.records.profile import Row
+from gateway.quantities import DEVICE_REGISTERS, EXPORT_REGISTERS, IMPORT_REGISTERS, REGISTERS
 
 Pieces = Callable[[Row, Row], dict[str, int]]
 """What was used between two rows if the registers began anew in between: all but where they did."""
@@ -33,15 +34,15 @@ class Usage:
 
     @property
     def import_wh(self) -> int | None:
-        return profile.total(self.quantities, profile.IMPORT_REGISTERS)
+        return profile.total(self.quantities, IMPORT_REGISTERS)
 
     @property
     def export_wh(self) -> int | None:
-        return profile.total(self.quantities, profile.EXPORT_REGISTERS)
+        return profile.total(self.quantities, EXPORT_REGISTERS)
 
-    @property
-    def gas_litre(self) -> int | None:
-        return self.quantities.get("gas_litre")
+    def of(self, commodity: str) -> int | None:
+        """What was used of a commodity, in base units of its register."""
+        return self.quantities.get(DEVICE_REGISTERS[commodity])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def between(
         used = used_between(began, row, in_pieces)
         add(quantities, used)
         # A register that fell is in `row`, but not in `used`.
-        whole = not row.new_epoch and used.keys() == row.quantities.keys() & profile.REGISTERS
+        whole = not row.new_epoch and used.keys() == row.quantities.keys() & REGISTERS
         late = max(began.read_at - began.ends_at, row.read_at - row.ends_at)
         complete = complete and whole and late * 10 <= end - start
     return Usage(start, end, quantities, complete, any(row.simulated for row in after))

@@ -29,9 +29,8 @@ from gateway.errors import (
 )
 from gateway.history.records import ceilings, limits
 from gateway.history.records.limits import Limit
-from gateway.history.records.profile import EXPORT_REGISTERS, IMPORT_REGISTERS
 from gateway.p1 import MBusReading, Reading
-from gateway.p1.obis import MBUS_REGISTERS
+from gateway.quantities import DEVICE_REGISTERS, EXPORT_REGISTERS, IMPORT_REGISTERS
 
 CONFIRMATIONS = 3
 MOST_METERS = 4
@@ -315,7 +314,7 @@ class Plausibility:
         waiting, self._waiting_devices = self._waiting_devices, {}
         for device in reading.mbus:
             name = _name(device)
-            registers = {MBUS_REGISTERS[device.commodity]: device.register}
+            registers = {DEVICE_REGISTERS[device.commodity]: device.register}
             known = self._devices.get(name)
             if known is None and begins:
                 self._devices[name] = _Meter(_Level.first(device.captured_at, registers), self._now)

@@ -19,7 +19,7 @@ from gateway.history.records.periods import Period, period_start
 from gateway.history.records.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
 from gateway.history.records.trace import COLUMNS, Sample, block_size
 from gateway.p1 import MBusReading, Reading
-from gateway.p1.obis import MBUS_REGISTERS
+from gateway.quantities import DEVICE_REGISTERS
 
 _QUARTER_S = 900
 MOST_METERS = 256
@@ -88,7 +88,7 @@ class Recorder:
             reading.demand_history,
         )
         for number, registers in self._devices_of(reading).items():
-            quantities = {MBUS_REGISTERS[device.commodity]: device.register for device in registers}
+            quantities = {DEVICE_REGISTERS[device.commodity]: device.register for device in registers}
             captured_at = max(device.captured_at for device in registers)
             rows += self._profile(number).feed(
                 captured_at, quantities, reading.simulated, number in new_epochs

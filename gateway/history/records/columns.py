@@ -17,14 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from gateway.history.records.varint import varint, varints
+from gateway.quantities import QUANTITIES, names
 
 PHASES = ("l1", "l2", "l3")
-# The order is the format on disk.
-COLUMNS: tuple[str, ...] = (
-    "power_import_w", "power_export_w",
-    *(f"{what}_{phase}_{unit}" for phase in PHASES
-      for what, unit in (("power_import", "w"), ("power_export", "w"), ("voltage", "mv"), ("current", "ma"))),
-)  # fmt: skip
+COLUMNS: tuple[str, ...] = names(
+    sorted((row for row in QUANTITIES if row.column is not None), key=lambda row: row.column or 0)
+)
+"""In the order of the format on disk."""
 
 Column = Sequence[int | None]
 _Numbers = list[int]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.p1.obis import MBUS_REGISTERS
+from gateway.quantities import COMMODITIES
 
 USUAL_W = 100_000
 """Nearly twice the largest household connection: 3 x 80 A at 230 V are 55 kW."""
@@ -69,22 +69,11 @@ def electricity(highest_w: int) -> Limit:
     return Limit(usual=usual_w, most=max(_MOST_W, 2 * usual_w), renewed_s=10, whole=1000)
 
 
-# Gas: a house burns up to 6 m³/h (meter G4), a large one 25 (G16), a block of flats 100 (G65).
-# Water: 5 m³/h is the most through a house's meter (Q3 4, EN 14154), 30 through a block's (DN 50).
-# Heat and cooling: 100 kW for a house, 1 MW for a block; a kilowatt is 3,600 kJ/h.
-# Their meters are read every five minutes, an hour or a day: they say when.
-_OF_COMMODITY: Mapping[str, Limit] = {
-    "gas": Limit(usual=25_000, most=100_000, renewed_s=300, whole=1000),
-    "water": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
-    "cooling_volume": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
-    "heat_volume": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
-    "warm_water": Limit(usual=5_000, most=30_000, renewed_s=300, whole=1000),
-    "heat": Limit(usual=360_000, most=3_600_000, renewed_s=300, whole=1_000_000),
-    "inlet_heat": Limit(usual=360_000, most=3_600_000, renewed_s=300, whole=1_000_000),
-    "cooling": Limit(usual=360_000, most=3_600_000, renewed_s=300, whole=1_000_000),
-    "submeter": Limit(usual=USUAL_W, most=_MOST_W, renewed_s=300, whole=1000),
+# The meters of M-Bus devices are read every five minutes, an hour or a day: they say when.
+_OF_REGISTER: Mapping[str, Limit] = {
+    one.register: Limit(one.usual_per_hour, one.most_per_hour, renewed_s=300, whole=one.whole)
+    for one in COMMODITIES
 }
-_OF_REGISTER: Mapping[str, Limit] = {MBUS_REGISTERS[name]: limit for name, limit in _OF_COMMODITY.items()}
 _HOUSEHOLD = electricity(0)
 
 

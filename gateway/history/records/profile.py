@@ -17,8 +17,16 @@ from zoneinfo import ZoneInfo
 from gateway.history.records import limits
 from gateway.history.records.periods import Period, next_start, period_start
 from gateway.history.records.varint import varint, varints
-from gateway.p1 import MBusReading, obis
 from gateway.p1.reading import MonthDemand
+from gateway.quantities import (
+    BY_COMMODITY,
+    BY_NAME,
+    IMPORT_REGISTERS,
+    QUANTITIES,
+    REGISTERS,
+    Span,
+    names,
+)
 
 # Room for all registers of an electricity meter, or for the one of an M-Bus device.
 _ROW_BYTES, _DEVICE_ROW_BYTES = 240, 48
@@ -33,40 +41,14 @@ MONTH_PEAK = "demand_max_month_w"
 """The highest quarter hour's demand of the month so far: the Belgian capacity tariff."""
 
 
-def _registers(name: str, unit: str) -> tuple[str, ...]:
-    """A direction's total and its four tariffs."""
-    return (f"{name}_{unit}", *(f"{name}_t{tariff}_{unit}" for tariff in (1, 2, 3, 4)))
-
-
-IMPORT_REGISTERS = _registers("energy_import", "wh")
-EXPORT_REGISTERS = _registers("energy_export", "wh")
-REACTIVE_REGISTERS = (
-    *_registers("reactive_energy_import", "varh"),
-    *_registers("reactive_energy_export", "varh"),
-    *(f"reactive_energy_q{quadrant}_varh" for quadrant in (1, 2, 3, 4)),
+ROW_QUANTITIES: tuple[str, ...] = names(
+    sorted((row for row in QUANTITIES if row.place is not None), key=lambda row: row.place or 0)
 )
-POWER_STATISTICS = tuple(f"power_{way}_{end}_w" for way in ("import", "export") for end in ("max", "min"))
-
-# The order is the format of rows on disk: add at the end, never remove or move. Where not all fits, what
-# stands first is kept.
-ROW_QUANTITIES: tuple[str, ...] = (
-    *IMPORT_REGISTERS, *EXPORT_REGISTERS, "energy_combined_wh",
-    "gas_litre", "water_litre", "heat_kj", "cooling_kj", "submeter_wh",
-    *POWER_STATISTICS, "demand_w", MONTH_PEAK, "tariff", *REACTIVE_REGISTERS,
-    "failures_any", "failures_long", "sags_l1", "sags_l2", "sags_l3", "swells_l1", "swells_l2", "swells_l3",
-    "warm_water_litre", "inlet_heat_kj", "heat_volume_litre", "cooling_volume_litre",
-)  # fmt: skip
-
-_BITS = {name: bit for bit, name in enumerate(ROW_QUANTITIES)}
-
-KEPT_QUANTITIES = frozenset(ROW_QUANTITIES) & (
-    obis.COUNTED_QUANTITIES | frozenset(obis.MBUS_REGISTERS.values())
-)
+"""In the order of their bits. Where not all fits, what stands first is kept."""
+_BITS = {row.name: row.place for row in QUANTITIES if row.place is not None}
+KEPT_QUANTITIES = frozenset(name for name in ROW_QUANTITIES if BY_NAME[name].span is not Span.PERIOD)
 """What a row takes from a reading as it is; the others are statistics of the period."""
-
-REGISTERS = frozenset(
-    (*IMPORT_REGISTERS, *EXPORT_REGISTERS, *REACTIVE_REGISTERS, *obis.MBUS_REGISTERS.values())
-) | {"energy_combined_wh"}
+_BY_BIT = tuple(sorted(_BITS.items(), key=lambda of: of[1]))
 _ORDERED_REGISTERS = tuple(name for name in ROW_QUANTITIES if name in REGISTERS)
 _HIGHEST_POWERS = ("power_import_max_w", "power_export_max_w")
 
@@ -89,33 +71,10 @@ class Row:
     simulated: bool = False
     new_epoch: bool = False
 
-    @property
-    def granularity(self) -> str:
-        return self.period.value
-
-    @property
-    def at(self) -> datetime:
-        return self.ends_at
-
-    @property
-    def model(self) -> None:
-        return None
-
-    @property
-    def mbus(self) -> tuple[MBusReading, ...]:
-        """The row of an M-Bus device, as that device's readings: one for each of its registers."""
-        if self.commodity not in obis.MBUS_REGISTERS:
-            return ()
-        return tuple(
-            MBusReading(0, commodity, self.meter_number, self.read_at, self.quantities[register])
-            for commodity, register in obis.MBUS_REGISTERS.items()
-            if register in self.quantities
-        )
-
 
 def row_bytes(commodity: str) -> int:
     """How many bytes a row of such a meter takes."""
-    return _DEVICE_ROW_BYTES if commodity in obis.MBUS_REGISTERS else _ROW_BYTES
+    return _DEVICE_ROW_BYTES if commodity in BY_COMMODITY else _ROW_BYTES
 
 
 def encode(row: Row) -> bytes:
@@ -148,7 +107,7 @@ def decode(plain: bytes, meter_number: str, commodity: str, period: Period, ends
         period=period,
         ends_at=ends_at,
         read_at=datetime.fromtimestamp(read_at, UTC),
-        quantities={name: next(numbers) for bit, name in enumerate(ROW_QUANTITIES) if present >> bit & 1},
+        quantities={name: next(numbers) for name, bit in _BY_BIT if present >> bit & 1},
         simulated=bool(flags & _SIMULATED),
         new_epoch=bool(flags & _NEW_EPOCH),
     )

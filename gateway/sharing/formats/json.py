@@ -11,46 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.consent import Consent, Disclosure
-from gateway.p1 import obis
+from gateway.quantities import BY_COMMODITY, BY_NAME
 from gateway.sharing.formats.format import Message, own_topic
-
-# From our names to the recipient's, and how many base units make one of its units.
-_TARIFFS = ("", "_t1", "_t2", "_t3", "_t4")
-_PHASES = ("l1", "l2", "l3")
-_NAMES: Mapping[str, tuple[str, int]] = {
-    "tariff": ("tariff", 1),
-    "power_import_w": ("power_import_w", 1),
-    "power_export_w": ("power_export_w", 1),
-    "demand_w": ("average_power_w", 1),
-    "demand_current_quarter_w": ("average_power_15m_w", 1),
-    "demand_max_month_w": ("monthly_power_peak_w", 1),
-    "frequency_mhz": ("frequency_hz", 1000),
-    "failures_any": ("any_power_fail_count", 1),
-    "failures_long": ("long_power_fail_count", 1),
-    **{
-        f"energy_{way}{tariff}_wh": (f"energy_{way}{tariff}_kwh", 1000)
-        for way in ("import", "export")
-        for tariff in _TARIFFS
-    },
-    **{
-        f"power_{way}_{end}_w": (f"power_{way}_{end}_w", 1)
-        for way in ("import", "export")
-        for end in ("max", "min")
-    },
-    **{f"power_{way}_{p}_w": (f"power_{way}_{p}_w", 1) for way in ("import", "export") for p in _PHASES},
-    **{f"voltage_{p}_mv": (f"voltage_{p}_v", 1000) for p in _PHASES},
-    **{f"current_{p}_ma": (f"current_{p}_a", 1000) for p in _PHASES},
-    **{f"sags_{p}": (f"voltage_sag_{p}_count", 1) for p in _PHASES},
-    **{f"swells_{p}": (f"voltage_swell_{p}_count", 1) for p in _PHASES},
-}
-_DEVICES: Mapping[str, tuple[str, str, int]] = {
-    "gas": ("gas_meter", "m3", obis.SCALES["m3", "litre"]),
-    "water": ("water_meter", "m3", obis.SCALES["m3", "litre"]),
-    "warm_water": ("warm_water_meter", "m3", obis.SCALES["m3", "litre"]),
-    "heat": ("heat_meter", "GJ", obis.SCALES["gj", "kj"]),
-    "inlet_heat": ("inlet_heat_meter", "GJ", obis.SCALES["gj", "kj"]),
-    "heat_volume": ("heat_meter", "m3", obis.SCALES["m3", "litre"]),  # its unit tells it from the energy
-}
 
 
 class JsonFormat:
@@ -89,18 +51,19 @@ def written(disclosure: Disclosure) -> bytes:
     if disclosure.model is not None:
         fields["meter_model"] = disclosure.model
     for name, value in disclosure.quantities.items():
-        written, scale = _NAMES[name]
-        fields[written] = value if scale == 1 else value / scale
+        row = BY_NAME[name]
+        fields[row.shown_name] = value if row.unit.scale == 1 else value / row.unit.scale
     fields |= _signed(disclosure.quantities)
     if disclosure.devices:
         fields["external"] = []
     for device in disclosure.devices:
-        kind, unit, scale = _DEVICES[device.commodity]
+        measured = BY_COMMODITY[device.commodity]
+        scale = BY_NAME[measured.register].unit.scale
         own = {} if device.number is None else {"unique_id": device.number}
         fields["external"].append(
             own
-            | {"type": kind, "timestamp": _time(device.captured_at)}
-            | {"value": device.register / scale, "unit": unit}
+            | {"type": measured.called, "timestamp": _time(device.captured_at)}
+            | {"value": device.register / scale, "unit": measured.called_unit}
         )
     return _bytes(fields)
 

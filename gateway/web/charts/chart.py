@@ -16,7 +16,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from pygal.style import Style
 
-from gateway.web.charts.overview import Line, Overview
+from gateway.quantities import BY_COMMODITY
+from gateway.web.charts.overview import ELECTRICITY, Line, Overview
 
 # Two pictures: text that is scaled down with a wide one cannot be read on a phone.
 _SIZES = {"wide": (960, 320), "narrow": (380, 280)}
@@ -32,9 +33,10 @@ def draw(overview: Overview, of: str) -> Markup:
 
 
 def _drawn(lines: Sequence[Line], of: str, size: str) -> Markup:
-    gas = of == "gas"
-    up = [line.usage.gas_litre if gas else line.usage.import_wh for line in lines]
-    down = [None if gas else _negative(line.usage.export_wh) for line in lines]
+    commodity = None if of == ELECTRICITY else BY_COMMODITY[of]
+    scale = 1000 if commodity is None else commodity.scale
+    up = [line.usage.import_wh if commodity is None else line.usage.of(of) for line in lines]
+    down = [_negative(line.usage.export_wh) if commodity is None else None for line in lines]
     top = (max((amount for amount in up if amount is not None), default=0) or 1) * _HEADROOM
     bottom = min((amount for amount in down if amount is not None), default=0) * _HEADROOM
     missing = [top if line.missing(of) else None for line in lines]
@@ -48,7 +50,7 @@ def _drawn(lines: Sequence[Line], of: str, size: str) -> Markup:
         print_values=False,
         js=[],
         style=Style(font_family="sans-serif", label_font_size=12, major_label_font_size=12),
-        range=(bottom / 1000, top / 1000),
+        range=(bottom / scale, top / scale),
         x_labels=[line.short for line in lines],
         x_labels_major=_major([line.short for line in lines], _LABELS[size]),
         show_minor_x_labels=False,
@@ -57,12 +59,17 @@ def _drawn(lines: Sequence[Line], of: str, size: str) -> Markup:
         max_scale=6,
     )
     for amounts in (up, down, missing):
-        chart.add("", [None if amount is None else amount / 1000 for amount in amounts])
+        chart.add("", [None if amount is None else amount / scale for amount in amounts])
     root = chart.render_tree()
     _undress(root)
-    root.set("class", f"chart chart-{size} chart-{of}")
+    drawn = ELECTRICITY if commodity is None else "device"
+    root.set("class", f"chart chart-{size} chart-{drawn}")
     root.set("role", "img")
-    root.set("aria-label", _("Chart of gas use") if gas else _("Chart of electricity import and export"))
+    if commodity is None:
+        name = _("Chart of electricity import and export")
+    else:
+        name = _("Chart of use: %(what)s", what=_(commodity.title))
+    root.set("aria-label", name)
     # The markup is pygal's own; the labels in it were escaped by the serializer.
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704
 

@@ -11,13 +11,14 @@ from decimal import Decimal
 from flask import Flask
 from flask_babel import format_date, format_datetime, format_decimal
 
+from gateway.quantities import Commodity
 from gateway.web.services import here
 
 UNKNOWN = "—"
 
 
 def install(app: Flask) -> None:
-    for figure in (kwh, cubic_metre, moment, last_day, capitalized):
+    for figure in (kwh, amount, moment, last_day, capitalized):
         app.jinja_env.filters[figure.__name__] = figure
 
 
@@ -26,8 +27,9 @@ def kwh(wh: int | None) -> str:
     return _scaled(wh, "#,##0.000")
 
 
-def cubic_metre(litre: int | None) -> str:
-    return _scaled(litre, "#,##0.000")
+def amount(base_units: int | None, commodity: Commodity) -> str:
+    """What was used of a commodity, without the unit."""
+    return UNKNOWN if base_units is None else _figure(base_units, commodity.scale, "#,##0.000")
 
 
 def power(w: int | None) -> str:
@@ -65,6 +67,8 @@ def capitalized(words: str) -> str:
 
 
 def _scaled(thousandths: int | None, pattern: str) -> str:
-    if thousandths is None:
-        return UNKNOWN
-    return str(format_decimal(Decimal(thousandths) / 1000, pattern))
+    return UNKNOWN if thousandths is None else _figure(thousandths, 1000, pattern)
+
+
+def _figure(base_units: int, scale: int, pattern: str) -> str:
+    return str(format_decimal(Decimal(base_units) / scale, pattern))

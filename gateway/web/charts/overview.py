@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.operations import Usage
 
-_QUANTITIES = {"electricity": ("import_wh", "export_wh"), "gas": ("gas_litre",)}
+ELECTRICITY = "electricity"
+"""What is drawn as import and export; all else is the name of a commodity, drawn as what was used of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Line:
     running: bool = False
 
     def known(self, of: str) -> bool:
-        return any(getattr(self.usage, name) is not None for name in _QUANTITIES[of])
+        if of == ELECTRICITY:
+            return self.usage.import_wh is not None or self.usage.export_wh is not None
+        return self.usage.of(of) is not None
 
     def missing(self, of: str) -> bool:
         """It has ended and was not measured."""
@@ -30,7 +33,7 @@ class Line:
     @property
     def partial(self) -> bool:
         """It has ended, and a part of it was not measured."""
-        return not self.running and not self.usage.complete and self.known("electricity")
+        return not self.running and not self.usage.complete and self.known(ELECTRICITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,8 @@ class Overview:
     def export_wh(self) -> int | None:
         return _sum(line.usage.export_wh for line in self.lines)
 
-    @property
-    def gas_litre(self) -> int | None:
-        return _sum(line.usage.gas_litre for line in self.lines)
+    def used(self, commodity: str) -> int | None:
+        return _sum(line.usage.of(commodity) for line in self.lines)
 
 
 def clock_labels(usages: Sequence[Usage], zone: ZoneInfo) -> list[str]:

@@ -14,15 +14,16 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from gateway.operations import OpenHistory, Period, Usage, midnight
+from gateway.quantities import COMMODITIES, Commodity
 from gateway.web.charts import chart
-from gateway.web.charts.overview import Line, Overview, clock_labels
+from gateway.web.charts.overview import ELECTRICITY, Line, Overview, clock_labels
 from gateway.web.server.sessions import opened
 from gateway.web.services import here
 
 pages = Blueprint("history", __name__, url_prefix="/history")
 
 _FIRST_DAY = date(2010, 1, 1)
-# A row arrives with the first reading after its period; a gas meter may report an hour late.
+# A row arrives with the first reading after its period; an M-Bus device may report an hour late.
 _SETTLING = {Period.QUARTER: timedelta(minutes=1), Period.HOUR: timedelta(hours=1), Period.DAY: timedelta(0)}
 
 
@@ -37,8 +38,11 @@ def day() -> str:
     on = _within(_parsed(request.args.get("on", ""), "%Y-%m-%d"), today)
     history, zone = opened(), here().zone
     begin, end = midnight(on, zone), midnight(on + timedelta(days=1), zone)
-    electricity = _overview(history, Period.QUARTER, begin, end)
-    gas = _overview(history, Period.HOUR, begin, end) if _has_gas(history) else None
+    electricity = _overview(history, Period.QUARTER, begin, end, ELECTRICITY)
+    devices = [
+        (commodity, _overview(history, Period.HOUR, begin, end, commodity.name))
+        for commodity in _commodities(history)
+    ]
     return render_template(
         "history_day.html",
         on=on,
@@ -47,9 +51,8 @@ def day() -> str:
         next=on + timedelta(days=1) if on < today else None,
         today=today,
         electricity=electricity,
-        electricity_chart=_chart(electricity, "electricity"),
-        gas=gas,
-        gas_chart=None if gas is None else _chart(gas, "gas"),
+        electricity_chart=_chart(electricity, ELECTRICITY),
+        devices=[(one, overview, _chart(overview, one.name)) for one, overview in devices],
         damaged=len(history.damaged),
     )
 
@@ -60,8 +63,8 @@ def month() -> str:
     on = _within(_parsed(request.args.get("on", ""), "%Y-%m"), today).replace(day=1)
     history, zone = opened(), here().zone
     following = (on + timedelta(days=31)).replace(day=1)
-    days = _overview(history, Period.DAY, midnight(on, zone), midnight(following, zone))
-    has_gas = _has_gas(history)
+    days = _overview(history, Period.DAY, midnight(on, zone), midnight(following, zone), ELECTRICITY)
+    devices = _commodities(history)
     return render_template(
         "history_month.html",
         on=on,
@@ -70,18 +73,16 @@ def month() -> str:
         next=following if following <= today else None,
         today=today,
         days=days,
-        has_gas=has_gas,
-        electricity_chart=_chart(days, "electricity"),
-        gas_chart=_chart(days, "gas") if has_gas else None,
+        electricity_chart=_chart(days, ELECTRICITY),
+        devices=[(one, _chart(days, one.name)) for one in devices],
         damaged=len(history.damaged),
     )
 
 
-def _overview(history: OpenHistory, period: Period, begin: datetime, end: datetime) -> Overview:
+def _overview(history: OpenHistory, period: Period, begin: datetime, end: datetime, of: str) -> Overview:
     """The lines of this stretch so far. A month's last line is today, from the live readings."""
     now, zone = here().clock(), here().zone
     ended = now - _SETTLING[period]
-    of = "gas" if period is Period.HOUR else "electricity"
     usages = history.usage(period, begin, end)
     if period is Period.DAY:
         labels = [format_date(usage.starts_at.astimezone(zone).date(), "EEE d") for usage in usages]
@@ -111,8 +112,10 @@ def _chart(overview: Overview, of: str) -> Markup | None:
     return chart.draw(overview, of) if overview.is_known(of) else None
 
 
-def _has_gas(history: OpenHistory) -> bool:
-    return any(meter.commodity == "gas" for meter in history.meters)
+def _commodities(history: OpenHistory) -> list[Commodity]:
+    """What the home has a device for, in the order of the table."""
+    known = {meter.commodity for meter in history.meters}
+    return [commodity for commodity in COMMODITIES if commodity.name in known]
 
 
 def _parsed(text: str, form: str) -> date | None:

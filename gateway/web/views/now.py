@@ -17,10 +17,11 @@ from gateway.history import Usage
 from gateway.live import Snapshot
 from gateway.p1 import MBusReading, Reading
 from gateway.p1.country import TARIFF_NAMES
+from gateway.quantities import BY_COMMODITY
 from gateway.web.charts.figures import (
     UNKNOWN,
+    amount,
     ampere,
-    cubic_metre,
     kwh,
     moment,
     power,
@@ -41,7 +42,9 @@ def first() -> Response:
 @pages.get("/now")
 def page() -> str:
     snapshot = here().live.latest()
-    return render_template("now.html", live=_present(snapshot), reading=snapshot.reading)
+    reading = snapshot.reading
+    devices = [] if reading is None else [BY_COMMODITY[name] for name in _devices(reading)]
+    return render_template("now.html", live=_present(snapshot), reading=reading, devices=devices)
 
 
 @pages.get("/now.json")
@@ -54,7 +57,7 @@ def _present(snapshot: Snapshot) -> dict[str, Any]:
     reading = snapshot.reading
     shape = "none"
     if reading is not None:
-        shape = f"{len(reading.phases)} phases, gas {_gas(reading) is not None}, {reading.simulated}"
+        shape = f"{len(reading.phases)} phases, {', '.join(_devices(reading))}, {reading.simulated}"
     return {
         "shape": shape,
         "fresh": here().live.is_fresh(),
@@ -70,18 +73,19 @@ def _texts(reading: Reading, used: Mapping[str, int]) -> dict[str, str]:
     net = reading.net_power_w
     exporting = net is not None and net < 0
     tariff = reading.quantities.get("tariff")
-    gas = _gas(reading)
     texts = {
         "power": power(None if net is None else abs(net)),
         "direction": _("Exporting to the grid") if exporting else _("Importing from the grid"),
         "at": second(reading.at),
         "import_today": kwh(today.import_wh),
         "export_today": kwh(today.export_wh),
-        "gas_today": cubic_metre(today.gas_litre),
-        "gas_register": UNKNOWN if gas is None else cubic_metre(gas.register),
-        "gas_at": "" if gas is None else moment(gas.captured_at),
         "tariff": UNKNOWN if tariff is None else _tariff(reading.country, tariff),
     }
+    for name, device in _devices(reading).items():
+        commodity = BY_COMMODITY[name]
+        texts[f"{name}_today"] = amount(today.of(name), commodity)
+        texts[f"{name}_register"] = amount(device.register, commodity)
+        texts[f"{name}_at"] = moment(device.captured_at)
     for number, phase in enumerate(reading.phases, start=1):
         exported = phase.power_export_w or 0
         texts[f"l{number}_power"] = power(-exported if exported else phase.power_import_w)
@@ -98,10 +102,15 @@ def _tariff(country: str | None, number: int) -> str:
     return str(_("Normal tariff")) if name == "normal" else str(_("Tariff %(number)s", number=number))
 
 
-def _gas(reading: Reading) -> MBusReading | None:
-    """After a replacement the old one may stay on its channel: the one that was read last counts."""
-    found = (device for device in reading.mbus if device.commodity == "gas")
-    return max(found, key=lambda device: device.captured_at, default=None)
+def _devices(reading: Reading) -> dict[str, MBusReading]:
+    """By what they measure, in the order of the table.
+
+    After a replacement the old one may stay on its channel: the one that was read last counts.
+    """
+    found: dict[str, MBusReading] = {}
+    for device in sorted(reading.mbus, key=lambda device: device.captured_at):
+        found[device.commodity] = device
+    return {name: found[name] for name in BY_COMMODITY if name in found}
 
 
 def _problem(snapshot: Snapshot) -> str:
