@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from gateway.consent import Category, Granularity, disclose
 from gateway.costs import parse
@@ -99,7 +100,7 @@ def main(folder: Path) -> None:
     say("priced")
 
     grants = {Category.POWER: Granularity.LIVE, Category.GAS: Granularity.LIVE}
-    times = {"valid_from": NOON - timedelta(days=9), "valid_until": NOON + timedelta(days=9)}
+    times: dict[str, Any] = {"valid_from": NOON - timedelta(days=9), "valid_until": NOON + timedelta(days=9)}
     live = disclose(of_reading(last), consent(grants, **times), NOON)
     assert live is not None
     assert live.quantities == {"power_import_w": 100, "power_reserve_w": 1234}
