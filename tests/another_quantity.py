@@ -19,7 +19,7 @@ from gateway.consent import Category, Granularity, disclose
 from gateway.costs import parse
 from gateway.history import Period, Span, export
 from gateway.operations import costs
-from gateway.p1 import Decoder, Framer, Reading
+from gateway.p1 import Decoder, Frame, Framer, Reading
 from gateway.p1.telegram import Telegram, serialize
 from gateway.sharing import FORMATS
 from gateway.sharing.offers import of_reading, of_row
@@ -65,6 +65,7 @@ def readings() -> Iterator[Reading]:
     for hours in range(-30, 1):
         at = NOON + timedelta(hours=hours)
         (frame,) = framer.feed(telegram(at, hours + 30))
+        assert isinstance(frame, Frame)
         yield decoder.decode(frame, at)
 
 
