@@ -128,7 +128,7 @@ def test_a_consent_that_ended_while_the_power_was_off_is_not_served_until_the_cl
     home.power_cut(off=5 * HOUR, behind=5 * HOUR)
     home.start()
     recipients = [
-        Recipient(home.config.broker.port, c.username, c.password, c.topic, tmp_path)
+        Recipient(home.config.broker.port, c["username"], c["password"], c["topic"], tmp_path)
         for c in (ended, lasting)
     ]
     with closing(recipients[0]), closing(recipients[1]):
@@ -147,10 +147,10 @@ def test_a_consent_that_ended_while_the_power_was_off_is_not_served_until_the_cl
         home.send()
         until(home.connected)
         home.send()
-        topic = f"p1/{lasting.username}/live"
+        topic = f"p1/{lasting['username']}/live"
         until(lambda: recipients[1].of(topic))
     assert home.daemon.status().clock == "believed"
-    assert not recipients[0].of(f"p1/{ended.username}/live")
+    assert not recipients[0].of(f"p1/{ended['username']}/live")
 
 
 @pytest.mark.parametrize("behind", [timedelta(minutes=10), timedelta(days=2), timedelta(days=9000)])
@@ -180,7 +180,7 @@ def test_a_clock_behind_the_newest_line_of_the_ledger_connects_to_no_broker(
 def test_a_withdrawal_counts_at_once_while_the_clock_is_in_doubt(home: Home) -> None:
     home.machine.synchronised = True
     home.start()
-    consent = granted_until(home, NOON + 24 * HOUR).username
+    consent = granted_until(home, NOON + 24 * HOUR)["username"]
     home.power_cut(off=HOUR, behind=24 * HOUR)
     home.start()
     home.daemon.sharing.withdraw(consent, "page")

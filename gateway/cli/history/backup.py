@@ -19,7 +19,7 @@ from gateway.clock import utc_now
 )
 @config_option
 @json_option
-def back_up(folder: Path | None, keep: int | None, config_path: Path | None, as_json_text: bool) -> None:
+def backup(folder: Path | None, keep: int | None, config_path: Path | None, as_json_text: bool) -> None:
     """Write the sealed history into one file, while the gateway runs.
 
     It opens with the recovery code and the meter number, on any gateway; until then it shows nothing.

@@ -31,7 +31,7 @@ from gateway.quantities import BY_NAME, COMMODITIES
 @password_file_option
 @config_option
 @json_option
-def history_compare(
+def compare(
     first: str | None,
     last: str | None,
     other: str | None,

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import click
 
+from gateway import operations
 from gateway.cli.history.opening import day_range, unlocked
 from gateway.cli.options import (
     config_option,
@@ -20,7 +21,7 @@ from gateway.cli.options import (
     progress_bar,
 )
 from gateway.errors import GatewayError
-from gateway.operations import Span, export
+from gateway.operations import Span
 
 _TELEGRAM = "telegram"
 
@@ -42,7 +43,7 @@ _TELEGRAM = "telegram"
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Into this file.")
 @password_file_option
 @config_option
-def history_export(
+def export(
     period: str,
     step_s: int | None,
     first: str | None,
@@ -57,23 +58,23 @@ def history_export(
     begin, end = day_range(settings, first, last)
     opened = unlocked(config_path, password_file)
     if step_s is not None:
-        made = export.of_curve(opened, step_s, begin, end)
+        made = operations.export.of_curve(opened, step_s, begin, end)
     elif period == _TELEGRAM:
-        made = export.of_trace(opened, begin, end)
+        made = operations.export.of_trace(opened, begin, end)
     else:
-        made = export.of_usage(opened, Span(period), begin, end)
+        made = operations.export.of_usage(opened, Span(period), begin, end)
     bar = progress_bar("Exporting") if output is not None and sys.stderr.isatty() else nullcontext(None)
     with bar as progress:
         if progress is not None:
-            made = export.Export(made.columns, _watched(made, begin, end, progress), made.at)
+            made = operations.export.Export(made.columns, _watched(made, begin, end, progress), made.at)
         _write(made.csv_lines() if form == "csv" else made.json_lines(), output)
     if opened.damaged:
         raise GatewayError(f"left out, since they were altered: {', '.join(sorted(opened.damaged))}")
 
 
 def _watched(
-    made: export.Export, begin: datetime, end: datetime, progress: Callable[[int, int], None]
-) -> Iterator[export.Record]:
+    made: operations.export.Export, begin: datetime, end: datetime, progress: Callable[[int, int], None]
+) -> Iterator[operations.export.Record]:
     whole = int((end - begin).total_seconds())
     for number, record in enumerate(made.records):
         if number % 1000 == 0:

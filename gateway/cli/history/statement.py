@@ -28,7 +28,7 @@ from gateway.quantities import REGISTERS
 @password_file_option
 @config_option
 @json_option
-def history_statement(
+def statement(
     on: str | None, password_file: TextIO | None, config_path: Path | None, as_json_text: bool
 ) -> None:
     """Print all registers of all meters on a day: for moving house, or for another supplier."""
