@@ -99,12 +99,14 @@ class Reading:
     failures: tuple[PowerFailure, ...] = ()
     month_end: MonthEnd | None = None
 
-    def renewed(self, at: datetime, quantities: Mapping[str, int], mbus: tuple[MBusReading, ...]) -> Reading:
+    def renewed(
+        self, at: datetime, quantities: Mapping[str, int], mbus: tuple[MBusReading, ...], **others: Any
+    ) -> Reading:
         """What the same meter says at another moment, all else unchanged."""
         # dataclasses.replace would take as long as all the rest of decoding a telegram.
         renewed = object.__new__(Reading)
         fields = renewed.__dict__
-        fields.update(self.__dict__)
+        fields.update(self.__dict__, **others)
         fields["at"], fields["quantities"], fields["mbus"] = at, quantities, mbus
         return renewed
 

@@ -14,8 +14,8 @@ from gateway.p1 import (
     Reading,
     decode,
 )
+from gateway.p1.decoder import Plan
 from gateway.p1.telegram import parse, serialize
-from gateway.p1.template import Template
 from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.dialects import (
     DIALECTS,
@@ -277,9 +277,8 @@ def test_the_next_telegram_of_the_same_meter_takes_the_short_way(dialect: Dialec
     first = reading_of(dialect, seed, at=NO_CHANGE_OF_CLOCKS)
     second = later(dialect, first, seed)
     frames = [frame_of(wire(dialect, reading)) for reading in (first, second)]
-    template = Template.learn(frames[0], first, dialect.clock)
-    assert template is not None
-    assert template.read(frames[1], second.at) == second == decode(frames[1], second.at, dialect.clock)
+    plan = Plan(frames[0], dialect.clock)
+    assert plan.read(frames[1], second.at) == second == decode(frames[1], second.at, dialect.clock)
 
 
 @EVERY_DIALECT

@@ -16,9 +16,9 @@ from gateway.p1 import (
     Reading,
     decode,
 )
-from gateway.p1.meaning import HOME
+from gateway.p1.decoder import Plan
 from gateway.p1.telegram import Telegram, serialize
-from gateway.p1.template import Template
+from gateway.p1.times import HOME
 from gateway.simulator import Household, SimulatedMeter
 
 NOW = datetime(2026, 10, 25, 0, 59, tzinfo=UTC)  # a minute before clocks go back
@@ -164,6 +164,6 @@ def test_successive_telegrams_of_a_meter_take_the_short_way() -> None:
     meter = SimulatedMeter(Household(3), NOW)
     frames = [frame for n in range(2) for frame in Framer().feed(meter.bytes_at(NOW + timedelta(seconds=n)))]
     first, second = (frame for frame in frames if isinstance(frame, Frame))
-    template = Template.learn(first, decode(first, NOW))
-    assert template is not None
-    assert template.read(second, NOW) == decode(second, NOW) == meter.reading_at(NOW + timedelta(seconds=1))
+    assert (
+        Plan(first).read(second, NOW) == decode(second, NOW) == meter.reading_at(NOW + timedelta(seconds=1))
+    )

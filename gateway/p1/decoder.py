@@ -1,0 +1,269 @@
+"""How a telegram becomes a reading: its shape is compiled to a plan, and every telegram is read by a plan.
+
+From one second to the next, a meter changes some digits of its telegram. A Plan knows what each line means
+and where these digits stand, its fields: numbers, the time, the registers of M-Bus devices. It compares all
+other bytes, and reads the fields with the readers by which it was compiled. Where another byte differs, or
+a field is no longer what it was (a number, a time that exists), the plan does not fit, and a new one is
+compiled.
+
+A line that cannot be read is left out and named in `Reading.unreadable`: once the checksum holds, one odd
+line never costs the rest, and an odd M-Bus device never costs the electricity. Every other line whose
+brackets hold something gives a value, or stands as it came in `Reading.unknown`: of an unknown code, a
+further value of a code, one with more in it than could be taken, and those of a device without a reading.
+Source: DSMR P1 5.0.2, section 6; the forms of other countries as in `obis`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from gateway.p1 import devices, forms, obis, telegram, values
+from gateway.p1.country import country_of
+from gateway.p1.devices import DeviceLine, Devices
+from gateway.p1.framer import Frame
+from gateway.p1.obis import Form, Row
+from gateway.p1.reading import MBusReading, Reading
+from gateway.p1.telegram import Line, Span, Telegram
+from gateway.p1.times import HOME, MeterClock, clock_is_set
+
+# Some meters alternate: a value has a sign or a digit more, a line comes and goes.
+_PLANS = 8
+_REMEMBERED = 256
+# Counts, codes, texts and lists change a few times a day: another plan is compiled then.
+_CHANGING = (Form.NUMBER, Form.SIGNED_NUMBER)
+_TIME = re.compile(rb"\(([0-9 :-]+)([0-9]{2})([A-Za-z]?)\)")
+_SECONDS = {b"%02d" % second: timedelta(seconds=second) for second in range(60)}
+_UNREAD = datetime.min.replace(tzinfo=UTC)
+_IS_DIGIT = bytes(byte in b"0123456789" for byte in range(256))
+# What says nothing: it leaves room for a further value.
+_EMPTY: tuple[object, ...] = ("", ())
+
+_T = TypeVar("_T")
+
+
+def decode(frame: Frame, received_at: datetime, clock: MeterClock = HOME) -> Reading:
+    """Return what one telegram means.
+
+    Energies are in Wh, powers in W, voltages in mV, currents in mA, volumes in litre, times in
+    UTC. `received_at` (UTC) is taken where the meter sends no time or its clock was never set.
+    Raises MalformedTelegram when no line can be read.
+    """
+    return Decoder(clock).decode(frame, received_at)
+
+
+class Decoder:
+    """Decodes the frames of one meter; see `decode` for what comes out.
+
+    `number` is taken where the meter does not send its own: those of Sweden, Finland and Austria.
+    """
+
+    def __init__(self, clock: MeterClock = HOME, number: str | None = None) -> None:
+        self._clock = clock
+        self._number = number
+        self._plans: list[Plan] = []
+
+    def decode(self, frame: Frame, received_at: datetime) -> Reading:
+        for plan in self._plans:
+            try:
+                return plan.read(frame, received_at)
+            except Misfit:
+                continue
+        plan = Plan(frame, self._clock, self._number)
+        self._plans = [plan, *self._plans[: _PLANS - 1]]
+        return plan.read(frame, received_at)
+
+
+class Misfit(Exception):
+    """A plan cannot read a telegram."""
+
+
+class Plan:
+    """What the lines of one telegram mean, and of all that differ from it in the digits of fields only."""
+
+    def __init__(self, frame: Frame, clock: MeterClock = HOME, number: str | None = None) -> None:
+        """Compile the plan of a frame. Raises MalformedTelegram when no line can be read."""
+        sent = telegram.parse(frame)
+        self._clock = clock
+        self._lines = lines = _Lines(frame.body, clock)
+        for place, (line, span) in enumerate(zip(sent.lines, sent.spans, strict=True)):
+            lines.take(place, line, span)
+        lines.unreadable += [telegram.code_in(part) or "a line without a code" for part in sent.broken]
+        self._reading = lines.reading(sent, number)
+        self._quantities = dict(self._reading.quantities)
+        self._shape = _Shape(frame.body, [*lines.numbers, *lines.times, *lines.registers])
+        self._numbers = tuple(lines.numbers.values())
+        self._cut_numbers, self._cut_registers = _cutter(lines.numbers), _cutter(lines.registers)
+        self._registers: tuple[bytes, ...] | None = None
+        self._devices = Devices()
+
+    def read(self, frame: Frame, received_at: datetime) -> Reading:
+        """The reading of a telegram. Raises Misfit; never for the one that the plan was compiled from."""
+        body = frame.body
+        if not self._shape.fits(body):
+            raise Misfit
+        quantities = self._quantities.copy()
+        try:
+            for (name, numbers), digits in zip(self._numbers, self._cut_numbers(body), strict=True):
+                quantities[name] = numbers[digits]
+            at = self._lines.time(body)
+        except (KeyError, ValueError) as error:
+            raise Misfit from error
+        timed = at is not None and clock_is_set(at)
+        if at is None or not timed:
+            at = received_at
+        mbus = self._mbus(at, self._cut_registers(body))
+        return self._reading.renewed(at, MappingProxyType(quantities), mbus, timed=timed)
+
+    def _mbus(self, at: datetime, registers: tuple[bytes, ...]) -> tuple[MBusReading, ...]:
+        """What the M-Bus devices say: it is read anew when one of their registers changes."""
+        found = self._devices
+        if registers != self._registers or not found.since <= at < found.before:
+            found = devices.read(self._lines.of_devices(registers), at, self._clock)
+            self._devices, self._registers = found, registers
+            unknown = self._lines.unknown | found.unknown
+            self._reading = replace(
+                self._reading,
+                unknown=tuple(line for _, line in sorted(unknown.items())),
+                unreadable=(*self._lines.unreadable, *found.unreadable),
+            )
+        return found.at(at)
+
+
+class _Lines:
+    """What the lines of one telegram say, and where in them the fields stand: the digits that may change.
+
+    Of a code that is sent twice the first counts.
+    """
+
+    def __init__(self, body: bytes, clock: MeterClock) -> None:
+        self._body = body
+        self._clock = clock
+        self._said: dict[str, Any] = {}
+        self._devices: list[DeviceLine] = []
+        self.unknown: dict[int, Line] = {}
+        self.unreadable: list[str] = []
+        self.numbers: dict[Span, tuple[str, _Memo[int]]] = {}
+        self.times: tuple[Span, ...] = ()
+        self.time: Callable[[bytes], datetime | None] = lambda _: None
+        self.registers: dict[Span, int] = {}
+
+    def take(self, place: int, line: Line, span: Span) -> None:
+        """What a line says, its values being in that span of the telegram."""
+        code, written = line
+        row, channel = obis.find(code)
+        if row is None:
+            self.unknown[place] = line
+        elif not written.strip("()"):
+            pass  # it says that there is nothing to say
+        elif channel:
+            if row.quantity == "device_register":
+                self.registers[span] = len(self._devices)
+            self._devices.append(DeviceLine(place, channel, row, code, written))
+        else:
+            value = telegram.joined(written)[1:-1]
+            try:
+                said, complete = forms.read(row, value, self._clock)
+            except ValueError:
+                self.unreadable.append(code)
+                return
+            new = {name: what for name, what in said.items() if name not in self._said}
+            self._said |= {name: what for name, what in new.items() if what not in _EMPTY}
+            if len(new) < len(said) or not complete:
+                self.unknown[place] = line
+            elif row.form is Form.TIME:
+                self._add_time(span)
+            elif row.form in _CHANGING and "\n" not in written:
+                self._add_number(row, value, span)
+
+    def _add_number(self, row: Row, value: str, span: Span) -> None:
+        digits, form = values.number_format(value, row)
+        start = self._body.index(digits, *span)
+        self.numbers[start, start + len(digits)] = row.quantity, _Memo(form.read)
+
+    def _add_time(self, span: Span) -> None:
+        at, found = self._said["at"], _TIME.fullmatch(self._body, *span)
+        self.time = lambda _: at
+        if found:
+            # A meter's second never changes what its minute is: a minute is read once.
+            self.times = found.span(1), found.span(2)
+            minute, second = (slice(*part) for part in self.times)
+            minutes = _Memo(lambda printed: self._clock.utc(f"{printed.decode()}00{found[3].decode()}"))
+            self.time = lambda body: minutes[body[minute]] + _SECONDS[body[second]]
+
+    def of_devices(self, registers: Iterable[bytes]) -> list[DeviceLine]:
+        """The lines of M-Bus devices, with these in the place of their registers."""
+        lines = self._devices.copy()
+        for index, written in zip(self.registers.values(), registers, strict=True):
+            lines[index] = lines[index]._replace(written=telegram.values_in(written))
+        return lines
+
+    def reading(self, sent: Telegram, number: str | None) -> Reading:
+        """What the lines say, but for what the fields say."""
+        said = self._said.items()
+        quantities = {name: what for name, what in said if isinstance(what, int)}
+        texts: dict[str, str] = {name: what for name, what in said if isinstance(what, str)}
+        own = {name: what for name, what in said if not isinstance(what, int | str)}
+        meter_number = texts.pop("meter_number", "") or texts.get("meter_id") or texts.get("device_name")
+        version = texts.pop("version", "") or texts.get("emucs_version")
+        return Reading(
+            model=sent.header,
+            meter_number=meter_number or number,
+            version=version or None,
+            quantities=quantities,
+            texts=MappingProxyType(texts),
+            country=country_of(sent.header, sent.lines),
+            **{"at": _UNREAD, **own},
+        )
+
+
+class _Memo(dict[bytes, _T]):
+    """What was read of bytes as printed. From one second to the next, most stay what they were."""
+
+    def __init__(self, read: Callable[[bytes], _T]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, printed: bytes) -> _T:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        value = self[printed] = self._read(printed)
+        return value
+
+
+class _Shape:
+    """The bytes that all telegrams of a plan share. One operation compares them.
+
+    Of a digit of a field it is the upper half: whoever reads the field finds the few others that have it, ":"
+    to "?". So brackets and ends of lines stand where they stood, and the same lines are found.
+    """
+
+    def __init__(self, body: bytes, fields: Iterable[Span]) -> None:
+        digits = bytearray(len(body))
+        for start, stop in fields:
+            digits[start:stop] = body[start:stop].translate(_IS_DIGIT)
+        self._length = len(body)
+        self._compared = _bits(b"\xff" * len(body)) ^ _bits(digits) * 0x0F
+        self._shared = _bits(body) & self._compared
+
+    def fits(self, body: bytes) -> bool:
+        """Whether a telegram differs in digits of fields only."""
+        return len(body) == self._length and _bits(body) & self._compared == self._shared
+
+
+def _bits(body: bytes | bytearray) -> int:
+    return int.from_bytes(body, "little")
+
+
+def _cutter(spans: Iterable[Span]) -> Callable[[bytes], tuple[bytes, ...]]:
+    """Cuts these out of a telegram."""
+    parts, end = [], 0
+    for start, stop in spans:
+        parts.append(f"{start - end}x{stop - start}s")
+        end = stop
+    return struct.Struct("".join(parts)).unpack_from
