@@ -23,11 +23,12 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from gateway.p1 import devices, forms, obis, telegram, values
+from gateway.p1 import devices, forms, obis, telegram
 from gateway.p1.country import country_of
 from gateway.p1.devices import DeviceLine, Devices
+from gateway.p1.forms import Said
 from gateway.p1.framer import Frame
-from gateway.p1.obis import Form, Row
+from gateway.p1.obis import Form
 from gateway.p1.reading import MBusReading, Reading
 from gateway.p1.telegram import Line, Span, Telegram
 from gateway.p1.times import HOME, MeterClock, clock_is_set
@@ -35,8 +36,6 @@ from gateway.p1.times import HOME, MeterClock, clock_is_set
 # Some meters alternate: a value has a sign or a digit more, a line comes and goes.
 _PLANS = 8
 _REMEMBERED = 256
-# Counts, codes, texts and lists change a few times a day: another plan is compiled then.
-_CHANGING = (Form.NUMBER, Form.SIGNED_NUMBER)
 _TIME = re.compile(rb"\(([0-9 :-]+)([0-9]{2})([A-Za-z]?)\)")
 _SECONDS = {b"%02d" % second: timedelta(seconds=second) for second in range(60)}
 _UNREAD = datetime.min.replace(tzinfo=UTC)
@@ -96,8 +95,11 @@ class Plan:
         lines.unreadable += [telegram.code_in(part) or "a line without a code" for part in sent.broken]
         self._reading = lines.reading(sent, number)
         self._quantities = dict(self._reading.quantities)
-        self._shape = _Shape(frame.body, [*lines.numbers, *lines.times, *lines.registers])
-        self._numbers = tuple(lines.numbers.values())
+        self._fits = _shape(frame.body, [*lines.numbers, *lines.times, *lines.registers])
+        self._numbers = [
+            (name, numbers, index) for index, (name, numbers) in enumerate(lines.numbers.values())
+        ]
+        self._time = lines.time
         self._cut_numbers, self._cut_registers = _cutter(lines.numbers), _cutter(lines.registers)
         self._registers: tuple[bytes, ...] | None = None
         self._devices = Devices()
@@ -105,20 +107,21 @@ class Plan:
     def read(self, frame: Frame, received_at: datetime) -> Reading:
         """The reading of a telegram. Raises Misfit; never for the one that the plan was compiled from."""
         body = frame.body
-        if not self._shape.fits(body):
+        if not self._fits(body):
             raise Misfit
-        quantities = self._quantities.copy()
+        digits, quantities = self._cut_numbers(body), self._quantities.copy()
         try:
-            for (name, numbers), digits in zip(self._numbers, self._cut_numbers(body), strict=True):
-                quantities[name] = numbers[digits]
-            at = self._lines.time(body)
+            for name, numbers, index in self._numbers:
+                quantities[name] = numbers[digits[index]]
+            at = self._time(body)
         except (KeyError, ValueError) as error:
             raise Misfit from error
         timed = at is not None and clock_is_set(at)
         if at is None or not timed:
             at = received_at
         mbus = self._mbus(at, self._cut_registers(body))
-        return self._reading.renewed(at, MappingProxyType(quantities), mbus, timed=timed)
+        reading = self._reading.renewed(at, MappingProxyType(quantities), mbus)
+        return reading if reading.timed == timed else replace(reading, timed=timed)
 
     def _mbus(self, at: datetime, registers: tuple[bytes, ...]) -> tuple[MBusReading, ...]:
         """What the M-Bus devices say: it is read anew when one of their registers changes."""
@@ -166,25 +169,28 @@ class _Lines:
                 self.registers[span] = len(self._devices)
             self._devices.append(DeviceLine(place, channel, row, code, written))
         else:
-            value = telegram.joined(written)[1:-1]
             try:
-                said, complete = forms.read(row, value, self._clock)
+                said = forms.read(row, telegram.joined(written)[1:-1], self._clock)
             except ValueError:
                 self.unreadable.append(code)
-                return
-            new = {name: what for name, what in said.items() if name not in self._said}
-            self._said |= {name: what for name, what in new.items() if what not in _EMPTY}
-            if len(new) < len(said) or not complete:
-                self.unknown[place] = line
-            elif row.form is Form.TIME:
-                self._add_time(span)
-            elif row.form in _CHANGING and "\n" not in written:
-                self._add_number(row, value, span)
+            else:
+                if not self._add(said):
+                    self.unknown[place] = line
+                elif row.form is Form.TIME:
+                    self._add_time(span)
+                elif said.digits and "\n" not in written:
+                    start = self._body.index(said.digits, *span)
+                    self.numbers[start, start + len(said.digits)] = row.quantity, _Memo(said.read)
 
-    def _add_number(self, row: Row, value: str, span: Span) -> None:
-        digits, form = values.number_format(value, row)
-        start = self._body.index(digits, *span)
-        self.numbers[start, start + len(digits)] = row.quantity, _Memo(form.read)
+    def _add(self, said: Said) -> bool:
+        """Add what a line says. False when that is not all that stands there, or is a further value."""
+        complete = said.complete
+        for name, what in said.values.items():
+            if name in self._said:
+                complete = False
+            elif what not in _EMPTY:
+                self._said[name] = what
+        return complete
 
     def _add_time(self, span: Span) -> None:
         at, found = self._said["at"], _TIME.fullmatch(self._body, *span)
@@ -218,7 +224,7 @@ class _Lines:
             quantities=quantities,
             texts=MappingProxyType(texts),
             country=country_of(sent.header, sent.lines),
-            **{"at": _UNREAD, **own},
+            **{"at": _UNREAD, "timed": "at" in own, **own},
         )
 
 
@@ -236,28 +242,26 @@ class _Memo(dict[bytes, _T]):
         return value
 
 
-class _Shape:
-    """The bytes that all telegrams of a plan share. One operation compares them.
+def _shape(body: bytes, fields: Iterable[Span]) -> Callable[[bytes], bool]:
+    """Tells whether a telegram differs from this one in digits of the fields only, in one comparison of all.
 
-    Of a digit of a field it is the upper half: whoever reads the field finds the few others that have it, ":"
-    to "?". So brackets and ends of lines stand where they stood, and the same lines are found.
+    Of such a digit the upper half is compared: ":" to "?" have it too, and are found by whoever reads the
+    field. So brackets and ends of lines stand where they stood, and the same lines are found.
     """
+    digits = bytearray(len(body))
+    for start, stop in fields:
+        digits[start:stop] = body[start:stop].translate(_IS_DIGIT)
+    length, compared = len(body), _bits(b"\xff" * len(body)) ^ _bits(digits) * 0x0F
+    shared = _bits(body) & compared
 
-    def __init__(self, body: bytes, fields: Iterable[Span]) -> None:
-        digits = bytearray(len(body))
-        for start, stop in fields:
-            digits[start:stop] = body[start:stop].translate(_IS_DIGIT)
-        self._length = len(body)
-        self._compared = _bits(b"\xff" * len(body)) ^ _bits(digits) * 0x0F
-        self._shared = _bits(body) & self._compared
+    def fits(other: bytes) -> bool:
+        return len(other) == length and int.from_bytes(other, "little") & compared == shared
 
-    def fits(self, body: bytes) -> bool:
-        """Whether a telegram differs in digits of fields only."""
-        return len(body) == self._length and _bits(body) & self._compared == self._shared
+    return fits
 
 
-def _bits(body: bytes | bytearray) -> int:
-    return int.from_bytes(body, "little")
+def _bits(of: bytes | bytearray) -> int:
+    return int.from_bytes(of, "little")
 
 
 def _cutter(spans: Iterable[Span]) -> Callable[[bytes], tuple[bytes, ...]]:

@@ -49,13 +49,16 @@ class Devices:
     """
 
     readings: tuple[MBusReading, ...] = ()
+    untimed: bool = False
     unreadable: list[str] = field(default_factory=list)
     unknown: dict[int, Line] = field(default_factory=dict)
     since: datetime = _FIRST
     before: datetime = _LAST
 
     def at(self, now: datetime) -> tuple[MBusReading, ...]:
-        """The readings, at another of these times: it is that of a register which states none."""
+        """The readings, at another of these times: it is that of registers which state none."""
+        if not self.untimed:
+            return self.readings
         return tuple(one if one.timed else replace(one, captured_at=now) for one in self.readings)
 
     def leave(self, line: DeviceLine) -> None:
@@ -125,6 +128,7 @@ def _read_channel(lines: list[DeviceLine], now: datetime, clock: MeterClock, fou
             history=history,
         )
         found.readings += (reading,)
+        found.untimed |= not reading.timed
 
 
 def _registers(

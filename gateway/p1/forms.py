@@ -1,7 +1,6 @@
 """Forms: what one line of the electricity meter says, by the form that its row in `obis` has.
 
-Each reader takes what stands between the outermost brackets. It returns what is said, by its name, and
-whether that is all that stands there; it raises ValueError for what cannot be read.
+Each reader takes what stands between the outermost brackets, and raises ValueError where it cannot be read.
 """
 
 # ruff: noqa: ARG001 - all readers are called alike
@@ -9,18 +8,29 @@ whether that is all that stands there; it raises ValueError for what cannot be r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.p1 import obis, units, values
 from gateway.p1.obis import Form, Row
 from gateway.p1.reading import MonthDemand, MonthEnd, PowerFailure
 from gateway.p1.times import MeterClock, set_time
 
-Said = tuple[dict[str, Any], bool]
-"""Whole numbers by the names of quantities, texts by the names of texts, all else by names of a Reading."""
+
+class Said(NamedTuple):
+    """What a line says: whole numbers by names of quantities, texts by names of texts, all else by those of a
+    Reading. `complete`: that is all that stands there.
+
+    Of a number that changes from one telegram to the next: its `digits` as printed, and how to `read` others.
+    """
+
+    values: Mapping[str, Any]
+    complete: bool = True
+    digits: bytes = b""
+    read: Callable[[bytes], int] = int
+
 
 # A limiter's unit says what it limits.
 _LIMITERS = {"w": ("limiter_w", "kW"), "ma": ("limiter_ma", "A"), "va": ("limiter_va", "kVA")}
@@ -34,7 +44,8 @@ def read(row: Row, value: str, clock: MeterClock) -> Said:
 
 
 def _number(row: Row, value: str, clock: MeterClock) -> Said:
-    return {row.quantity: values.number_of(value, row)}, True
+    digits, form = values.number_format(value, row)
+    return Said({row.quantity: form.read(digits)}, digits=digits, read=form.read)
 
 
 def _threshold(row: Row, value: str, clock: MeterClock) -> Said:
@@ -45,7 +56,7 @@ def _threshold(row: Row, value: str, clock: MeterClock) -> Said:
         if not values.is_no_limit(one):
             due = _limiter(one, row) if name == "limiter_w" else replace(row, quantity=name)
             said.setdefault(due.quantity, values.number_of(one, due))
-    return said, not written.times and len(written.numbers) <= len(set(names))
+    return Said(said, not written.times and len(written.numbers) <= len(set(names)))
 
 
 def _limiter(number: str, row: Row) -> Row:
@@ -55,49 +66,49 @@ def _limiter(number: str, row: Row) -> Row:
 
 
 def _count(row: Row, value: str, clock: MeterClock) -> Said:
-    return {row.quantity: values.count_of(value, row.pattern[0])}, True
+    return Said({row.quantity: values.count_of(value, row.pattern[0])})
 
 
 def _code(row: Row, value: str, clock: MeterClock) -> Said:
-    return {row.quantity: values.code_of(value)}, True
+    return Said({row.quantity: values.code_of(value)})
 
 
 def _text(row: Row, value: str, clock: MeterClock) -> Said:
     is_number = row.quantity in ("meter_number", "meter_id")
-    return {row.quantity: (values.number_text_of if is_number else values.text_of)(value)}, True
+    return Said({row.quantity: (values.number_text_of if is_number else values.text_of)(value)})
 
 
 def _plain(row: Row, value: str, clock: MeterClock) -> Said:
-    return {row.quantity: values.version_of(value)}, True
+    return Said({row.quantity: values.version_of(value)})
 
 
 def _time(row: Row, value: str, clock: MeterClock) -> Said:
-    return {"at": clock.utc(value)}, True
+    return Said({"at": clock.utc(value)})
 
 
 def _timed_number(row: Row, value: str, clock: MeterClock) -> Said:
     written = values.split(value)
     if not written.numbers:
-        return {}, False
+        return Said({}, complete=False)
     said = {
         row.quantity: values.number_of(written.numbers[0], row),
         # Where there are two, the first is the end of the period, as in the demand history.
         "demand_max_at": set_time(clock, written.times[-1]) if written.times else None,
     }
-    return said, len(written.numbers) == 1 and len(written.times) < 2
+    return Said(said, len(written.numbers) == 1 and len(written.times) < 2)
 
 
 def _demand_history(row: Row, value: str, clock: MeterClock) -> Said:
     first, *rest = values.brackets(f"({value})")
     if values.is_time(first):
-        return {"month_end": _month_end(clock, first, rest)}, True
+        return Said({"month_end": _month_end(clock, first, rest)})
     months = []
     for written in _entries(first, rest, 3):
         ends, at = (set_time(clock, time) for time in written.times)
         if ends is not None:
             months.append(MonthDemand(ends, at, values.number_of(written.numbers[0], row)))
     said = {row.quantity: tuple(sorted(months, key=lambda month: month.month_ends_at))}
-    return said, len(months) == _stated(first)
+    return Said(said, len(months) == _stated(first))
 
 
 def _month_end(clock: MeterClock, told: str, rest: list[str]) -> MonthEnd:
@@ -123,7 +134,7 @@ def _failure_log(row: Row, value: str, clock: MeterClock) -> Said:
         if ended_at is not None:
             failures.append(PowerFailure(ended_at, values.number_of(written.numbers[0], _FAILURE)))
     said = {row.quantity: tuple(sorted(failures, key=lambda failure: failure.ended_at))}
-    return said, len(failures) == _stated(first)
+    return Said(said, len(failures) == _stated(first))
 
 
 def _stated(count: str) -> int:

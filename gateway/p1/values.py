@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -57,17 +56,16 @@ def number_format(value: str, due: Row) -> tuple[bytes, NumberFormat]:
     Digits at the same places give the same format.
     """
     found = _NUMBER.fullmatch(value.strip())
-    if found is None or (len(found["whole"]) == _DIGITS_OF_TIME and TIME.fullmatch(value)):
+    if found is None:
         raise ValueError(value)
-    if found["sign"] and due.form not in _SIGNED:
+    sign, digits, whole, decimals, unit = found.groups()
+    if (sign and due.form not in _SIGNED) or (len(whole) == _DIGITS_OF_TIME and TIME.fullmatch(value)):
         raise ValueError(value)
-    whole, decimals, unit = len(found["whole"]), found["decimals"], found["unit"]
     scale = _scale(due.unit if unit is None else unit, due.unit, due.base)
-    if scale is None or not _is_usual(whole, decimals, unit, due, scale.longer):
+    if scale is None or not _is_usual(len(whole), decimals, unit, due, scale.longer):
         raise ValueError(value)
-    sign = -1 if found["sign"] == "-" else 1
-    numerator, denominator = scale.of_one.as_integer_ratio()
-    return found["digits"].encode(), NumberFormat(sign, numerator, denominator * 10 ** len(decimals or ""))
+    numerator, denominator = scale.numerator, scale.denominator * 10 ** len(decimals or "")
+    return digits.encode(), NumberFormat(-1 if sign == "-" else 1, numerator, denominator)
 
 
 def _is_usual(whole: int, decimals: str | None, unit: str | None, due: Row, longer: int) -> bool:
@@ -84,16 +82,19 @@ def _is_usual(whole: int, decimals: str | None, unit: str | None, due: Row, long
 
 
 class _Scale(NamedTuple):
-    """Base units in one of a unit; `longer`: by so many digits numbers in it are longer."""
+    """Base units in one of a unit, as a fraction; `longer`: by so many digits numbers in it are longer."""
 
-    of_one: Fraction
+    numerator: int
+    denominator: int
     longer: int
 
 
 @lru_cache(maxsize=256)
 def _scale(unit: str, usual_unit: str, base: str) -> _Scale | None:
     scale, usual = units.scale_of(unit, base), units.scale_of(usual_unit, base)
-    return _Scale(scale, len(str(int(usual / scale))) - 1) if scale and usual else None
+    if scale is None or usual is None:
+        return None
+    return _Scale(scale.numerator, scale.denominator, len(str(int(usual / scale))) - 1)
 
 
 _SIGNED = (Form.SIGNED_NUMBER, Form.THRESHOLD)
