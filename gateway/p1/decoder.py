@@ -28,15 +28,15 @@ from gateway.p1.country import country_of
 from gateway.p1.devices import DeviceLine, Devices
 from gateway.p1.forms import Said
 from gateway.p1.framer import Frame
-from gateway.p1.obis import Form
-from gateway.p1.reading import MBusReading, Reading
+from gateway.p1.obis import Form, Row
+from gateway.p1.reading import Reading
 from gateway.p1.telegram import Line, Span, Telegram
 from gateway.p1.times import HOME, MeterClock, clock_is_set
 
 # Some meters alternate: a value has a sign or a digit more, a line comes and goes.
 _PLANS = 8
 _REMEMBERED = 256
-_TIME = re.compile(rb"\(([0-9 :-]+)([0-9]{2})([A-Za-z]?)\)")
+_TIME = re.compile(rb"\(+([0-9 :-]+)([0-9]{2})([A-Za-z]?)\)+")
 _SECONDS = {b"%02d" % second: timedelta(seconds=second) for second in range(60)}
 _UNREAD = datetime.min.replace(tzinfo=UTC)
 _IS_DIGIT = bytes(byte in b"0123456789" for byte in range(256))
@@ -88,20 +88,20 @@ class Plan:
     def __init__(self, frame: Frame, clock: MeterClock = HOME, number: str | None = None) -> None:
         """Compile the plan of a frame. Raises MalformedTelegram when no line can be read."""
         sent = telegram.parse(frame)
-        self._clock = clock
-        self._lines = lines = _Lines(frame.body, clock)
+        lines = _Lines(frame.body, clock)
         for place, (line, span) in enumerate(zip(sent.lines, sent.spans, strict=True)):
             lines.take(place, line, span)
         lines.unreadable += [telegram.code_in(part) or "a line without a code" for part in sent.broken]
+        self._clock = clock
+        self._lines = lines
+        self._fits = _shape(frame.body, [*lines.numbers, *lines.times, *lines.seldom])
         self._reading = lines.reading(sent, number)
         self._quantities = dict(self._reading.quantities)
-        self._fits = _shape(frame.body, [*lines.numbers, *lines.times, *lines.registers])
-        self._numbers = [
-            (name, numbers, index) for index, (name, numbers) in enumerate(lines.numbers.values())
-        ]
+        self._numbers = [(name, read, index) for index, (name, read) in enumerate(lines.numbers.values())]
+        self._cut_numbers = _cutter(lines.numbers)
         self._time = lines.time
-        self._cut_numbers, self._cut_registers = _cutter(lines.numbers), _cutter(lines.registers)
-        self._registers: tuple[bytes, ...] | None = None
+        self._cut_seldom = _cutter(lines.seldom)
+        self._seldom: tuple[bytes, ...] | None = None
         self._devices = Devices()
 
     def read(self, frame: Frame, received_at: datetime) -> Reading:
@@ -119,27 +119,34 @@ class Plan:
         timed = at is not None and clock_is_set(at)
         if at is None or not timed:
             at = received_at
-        mbus = self._mbus(at, self._cut_registers(body))
-        reading = self._reading.renewed(at, MappingProxyType(quantities), mbus)
+        seldom, found = self._cut_seldom(body), self._devices
+        if seldom != self._seldom or not found.since <= at < found.before:
+            found = self._read_seldom(seldom, at)
+        reading = self._reading.renewed(at, MappingProxyType(quantities), found.at(at))
         return reading if reading.timed == timed else replace(reading, timed=timed)
 
-    def _mbus(self, at: datetime, registers: tuple[bytes, ...]) -> tuple[MBusReading, ...]:
-        """What the M-Bus devices say: it is read anew when one of their registers changes."""
-        found = self._devices
-        if registers != self._registers or not found.since <= at < found.before:
-            found = devices.read(self._lines.of_devices(registers), at, self._clock)
-            self._devices, self._registers = found, registers
-            unknown = self._lines.unknown | found.unknown
-            self._reading = replace(
-                self._reading,
-                unknown=tuple(line for _, line in sorted(unknown.items())),
-                unreadable=(*self._lines.unreadable, *found.unreadable),
-            )
-        return found.at(at)
+    def _read_seldom(self, seldom: tuple[bytes, ...], at: datetime) -> Devices:
+        """Read what seldom changes: registers of M-Bus devices. Lines of unknown codes come along."""
+        written = {
+            place: telegram.values_in(span)
+            for place, span in zip(self._lines.seldom.values(), seldom, strict=True)
+        }
+        lines = [line._replace(written=written.get(line.place, line.written)) for line in self._lines.devices]
+        found = devices.read(lines, at, self._clock)
+        unknown = {
+            place: (code, written.get(place, values)) for place, (code, values) in self._lines.unknown.items()
+        }
+        self._reading = replace(
+            self._reading,
+            unknown=tuple(line for _, line in sorted((unknown | found.unknown).items())),
+            unreadable=(*self._lines.unreadable, *found.unreadable),
+        )
+        self._seldom, self._devices = seldom, found
+        return found
 
 
 class _Lines:
-    """What the lines of one telegram say, and where in them the fields stand: the digits that may change.
+    """What the lines of one telegram say, and where in them its fields stand: the digits that may change.
 
     Of a code that is sent twice the first counts.
     """
@@ -148,39 +155,45 @@ class _Lines:
         self._body = body
         self._clock = clock
         self._said: dict[str, Any] = {}
-        self._devices: list[DeviceLine] = []
         self.unknown: dict[int, Line] = {}
         self.unreadable: list[str] = []
+        self.devices: list[DeviceLine] = []
         self.numbers: dict[Span, tuple[str, _Memo[int]]] = {}
         self.times: tuple[Span, ...] = ()
         self.time: Callable[[bytes], datetime | None] = lambda _: None
-        self.registers: dict[Span, int] = {}
+        self.seldom: dict[Span, int] = {}
 
     def take(self, place: int, line: Line, span: Span) -> None:
-        """What a line says, its values being in that span of the telegram."""
+        """Take in a line, whose values have that span in the telegram."""
         code, written = line
         row, channel = obis.find(code)
         if row is None:
             self.unknown[place] = line
+            self.seldom[span] = place
         elif not written.strip("()"):
             pass  # it says that there is nothing to say
         elif channel:
+            self.devices.append(DeviceLine(place, channel, row, code, written))
             if row.quantity == "device_register":
-                self.registers[span] = len(self._devices)
-            self._devices.append(DeviceLine(place, channel, row, code, written))
+                self.seldom[span] = place
         else:
-            try:
-                said = forms.read(row, telegram.joined(written)[1:-1], self._clock)
-            except ValueError:
-                self.unreadable.append(code)
-            else:
-                if not self._add(said):
-                    self.unknown[place] = line
-                elif row.form is Form.TIME:
-                    self._add_time(span)
-                elif said.digits and "\n" not in written:
-                    start = self._body.index(said.digits, *span)
-                    self.numbers[start, start + len(said.digits)] = row.quantity, _Memo(said.read)
+            self._take_own(row, place, line, span)
+
+    def _take_own(self, row: Row, place: int, line: Line, span: Span) -> None:
+        """The same of a line of the electricity meter itself."""
+        code, written = line
+        try:
+            said = forms.read(row, telegram.joined(written)[1:-1], self._clock)
+        except ValueError:
+            self.unreadable.append(code)
+            return
+        if not self._add(said):
+            self.unknown[place] = line
+        elif row.form is Form.TIME:
+            self._add_time(span)
+        elif said.digits and "\n" not in written:
+            start = self._body.index(said.digits, *span)
+            self.numbers[start, start + len(said.digits)] = row.quantity, _Memo(said.read)
 
     def _add(self, said: Said) -> bool:
         """Add what a line says. False when that is not all that stands there, or is a further value."""
@@ -198,16 +211,10 @@ class _Lines:
         if found:
             # A meter's second never changes what its minute is: a minute is read once.
             self.times = found.span(1), found.span(2)
+            flag = found[3].decode()
             minute, second = (slice(*part) for part in self.times)
-            minutes = _Memo(lambda printed: self._clock.utc(f"{printed.decode()}00{found[3].decode()}"))
+            minutes = _Memo(lambda printed: self._clock.utc(f"{printed.decode()}00{flag}"))
             self.time = lambda body: minutes[body[minute]] + _SECONDS[body[second]]
-
-    def of_devices(self, registers: Iterable[bytes]) -> list[DeviceLine]:
-        """The lines of M-Bus devices, with these in the place of their registers."""
-        lines = self._devices.copy()
-        for index, written in zip(self.registers.values(), registers, strict=True):
-            lines[index] = lines[index]._replace(written=telegram.values_in(written))
-        return lines
 
     def reading(self, sent: Telegram, number: str | None) -> Reading:
         """What the lines say, but for what the fields say."""

@@ -39,9 +39,9 @@ class NumberFormat(NamedTuple):
     denominator: int
 
     def read(self, digits: bytes) -> int:
-        """A number by its digits and its point. Raises ValueError."""
-        whole = digits_of(digits.translate(None, b".,"))
-        return self.sign * (whole * self.numerator // self.denominator)
+        """A number by its digits and its point. Raises ValueError where other characters stand for digits."""
+        # int() alone would take spaces, signs and "_": no caller has them in the place of a digit.
+        return self.sign * (int(digits.translate(None, b".,")) * self.numerator // self.denominator)
 
 
 def number_of(value: str, due: Row) -> int:
@@ -74,6 +74,8 @@ def _is_usual(whole: int, decimals: str | None, unit: str | None, due: Row, long
     Without a unit, one must be written as its form is: else it may be a time, or of another unit.
     """
     most_whole, most_decimals = due.pattern
+    if not 0 < whole + len(decimals or "") <= _MOST_DIGITS:
+        return False
     if unit is not None:
         return whole <= most_whole + _SPARE_WITH_UNIT + longer
     if due.unit and most_decimals and decimals is None:
@@ -166,7 +168,7 @@ def count_of(value: str, width: int) -> int:
     return digits_of(value)
 
 
-def digits_of(value: str | bytes) -> int:
+def digits_of(value: str) -> int:
     """Decimal digits and nothing else. Raises ValueError."""
     # int() alone would take "-1", "1_000" and " 7"; a longer one would not fit the history.
     if value.isdigit() and value.isascii() and len(value) <= _MOST_DIGITS:

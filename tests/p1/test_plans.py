@@ -1,10 +1,11 @@
-"""The short way from frame to reading: always what the plain way gives."""
+"""Plans: a decoder that has read other telegrams gives exactly what a fresh one gives."""
 
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +17,15 @@ from gateway.p1 import (
     Reading,
     decode,
 )
-from gateway.p1.decoder import Plan
+from gateway.p1.decoder import Misfit, Plan
 from gateway.p1.telegram import Telegram, serialize
 from gateway.p1.times import HOME
 from gateway.simulator import Household, SimulatedMeter
+from gateway.simulator.dialects import DIALECTS, Dialect
+from tests.p1.telegrams import frame_of as wired_frame
+from tests.p1.telegrams import later, reading_of, wire
 
+LATER = datetime(2026, 11, 25, tzinfo=UTC)
 NOW = datetime(2026, 10, 25, 0, 59, tzinfo=UTC)  # a minute before clocks go back
 MOMENTS = st.one_of(
     st.integers(-86_400, 2 * 86_400).map(lambda seconds: NOW + timedelta(seconds=seconds)),
@@ -104,16 +109,9 @@ def frame_of(lines: Iterable[tuple[str, str]]) -> Frame:
     return Frame(serialize(Telegram("XYZ5\\TEST", tuple(lines))).rpartition(b"!")[0] + b"!")
 
 
-def plainly(frame: Frame) -> Reading | str:
+def read_by(decoder: Decoder, frame: Frame, at: datetime = NOW) -> Reading | str:
     try:
-        return decode(frame, NOW)
-    except MalformedTelegram as error:
-        return str(error)
-
-
-def shortly(decoder: Decoder, frame: Frame) -> Reading | str:
-    try:
-        return decoder.decode(frame, NOW)
+        return decoder.decode(frame, at)
     except MalformedTelegram as error:
         return str(error)
 
@@ -144,14 +142,14 @@ def retold(line: tuple[str, str], chance: Random) -> tuple[str, str]:
 )
 @settings(max_examples=200, deadline=None)
 @given(SHAPES, st.lists(LINES, max_size=2), st.integers(0, 2**32))
-def test_the_short_way_gives_what_the_plain_way_gives(
+def test_a_decoder_is_not_misled_by_the_telegrams_before(
     shape: list[tuple[str, str]], newcomers: list[tuple[str, str]], seed: int
 ) -> None:
     """The same telegram with other digits, time and again; at some steps a line comes or goes."""
     chance, decoder, lines = Random(seed), Decoder(), shape
     for _ in range(8):
         frame = frame_of(lines)
-        assert shortly(decoder, frame) == plainly(frame)
+        assert read_by(decoder, frame) == read_by(Decoder(), frame)
         lines = [retold(line, chance) for line in lines]
         if newcomers and chance.random() < 0.1:
             lines.insert(chance.randint(0, len(lines)), newcomers.pop())
@@ -159,11 +157,139 @@ def test_the_short_way_gives_what_the_plain_way_gives(
             lines.pop(chance.randrange(len(lines)))
 
 
-def test_successive_telegrams_of_a_meter_take_the_short_way() -> None:
-    """Else the property above would hold for a decoder that never learns."""
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(list(DIALECTS.values())),
+    st.integers(0, 2**32),
+    st.lists(st.sampled_from(["flip", "digit", "twice", "without", "next", "another"]), max_size=10),
+)
+def test_nor_by_any_mutation_between_two_telegrams(dialect: Dialect, seed: int, steps: list[str]) -> None:
+    chance, decoder = Random(seed), Decoder(dialect.clock)
+    reading = reading_of(dialect, seed % 50)
+    body = wired_frame(wire(dialect, reading)).body
+    for step in steps:
+        if step in ("next", "another"):
+            reading = later(dialect, reading, seed) if step == "next" else reading_of(dialect, seed % 49)
+            body = wired_frame(wire(dialect, reading)).body
+        else:
+            body = mutated(body, step, chance)
+        at = reading.at + timedelta(seconds=chance.choice((0, 1, 86_400, -86_400, -86_401)))
+        assert read_by(decoder, Frame(body), at) == read_by(Decoder(dialect.clock), Frame(body), at)
+
+
+def mutated(body: bytes, how: str, chance: Random) -> bytes:
+    place = chance.randrange(1, len(body) - 1)
+    if how == "flip":
+        return body[:place] + bytes([body[place] ^ 1 << chance.randrange(8)]) + body[place + 1 :]
+    if how == "digit":
+        digits = [found.start() for found in re.finditer(rb"[0-9]", body)]
+        place = chance.choice(digits or [place])
+        return body[:place] + b"%d" % chance.randrange(10) + body[place + 1 :]
+    lines = body.split(b"\r\n")
+    line = chance.randrange(len(lines))
+    return b"\r\n".join(lines[:line] + 2 * lines[line : line + 1] * (how == "twice") + lines[line + 1 :])
+
+
+def test_a_flipped_bit_in_any_byte_is_seen() -> None:
+    frame, decoder = frames_of_a_meter(1)[0], Decoder()
+    for place in range(1, len(frame.body) - 1):
+        flipped = bytearray(frame.body)
+        flipped[place] ^= 1 << place % 8
+        for sent in (frame, Frame(bytes(flipped))):
+            assert read_by(decoder, sent) == read_by(Decoder(), sent), place
+
+
+# --- what one plan reads ---------------------------------------------------------------------------
+
+
+def frames_of_a_meter(count: int) -> list[Frame]:
+    """Its telegrams, one a second."""
     meter = SimulatedMeter(Household(3), NOW)
-    frames = [frame for n in range(2) for frame in Framer().feed(meter.bytes_at(NOW + timedelta(seconds=n)))]
-    first, second = (frame for frame in frames if isinstance(frame, Frame))
-    assert (
-        Plan(first).read(second, NOW) == decode(second, NOW) == meter.reading_at(NOW + timedelta(seconds=1))
-    )
+    sent = b"".join(meter.bytes_at(NOW + timedelta(seconds=n)) for n in range(count))
+    return [frame for frame in Framer().feed(sent) if isinstance(frame, Frame)]
+
+
+def test_successive_telegrams_of_a_meter_are_read_by_one_plan() -> None:
+    """Else the properties above would hold for a decoder that compiles a plan each time."""
+    first, *others = frames_of_a_meter(20)
+    plan = Plan(first)
+    assert [plan.read(frame, NOW) for frame in others] == [decode(frame, NOW) for frame in others]
+
+
+TIME, NUMBER = "0-0:1.0.0(261024120000S)", "1-0:1.7.0(00.123*kW)"
+NEXT_TIME, PAST_TIME = "0-0:1.0.0(261024120101S)", "0-0:1.0.0(261023115459S)"
+UNSET_TIME = "0-0:1.0.0(000101010000W)"
+GAS, HEAT, GAS_READ = "0-1:24.1.0(003)", "0-1:24.1.0(004)", "0-1:24.2.1(261024115500S)(00024.123*m3)"
+
+
+def telegram_of(lines: str) -> Frame:
+    return frame_of((line[: line.index("(")], line[line.index("(") :]) for line in lines.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"{TIME}|{NUMBER}", f"{NEXT_TIME}|1-0:1.7.0(09.876*kW)"),
+        # times of other forms, and of a clock that was never set
+        ("0-0:1.0.0(261024120000)", "0-0:1.0.0(261024120101)"),
+        ("0-0:1.0.0(26-10-24 12:00:00)", "0-0:1.0.0(26-10-24 12:01:01)"),
+        ("0-0:1.0.0((261024120000S))", "0-0:1.0.0((261024120101S))"),
+        (UNSET_TIME, "0-0:1.0.0(000101010001W)"),
+        (UNSET_TIME, "0-0:1.0.0(261024120000W)"),
+        # numbers of other forms
+        ("1-0:1.7.0((00.123*kW))", "1-0:1.7.0((00.456*kW))"),
+        ("1-0:1.7.0( 1,23 kW)", "1-0:1.7.0( 4,56 kW)"),
+        ("1-0:31.7.0(-01.5*A)", "1-0:31.7.0(-02.5*A)"),
+        ("9-9:9.9.9(123)", "9-9:9.9.9(456)"),
+        # a register: in time, too early, at no time
+        (f"{TIME}|{GAS}|{GAS_READ}", f"{TIME}|{GAS}|0-1:24.2.1(261024120000S)(00025.123*m3)"),
+        (f"{TIME}|{GAS}|{GAS_READ}", f"{TIME}|{GAS}|0-1:24.2.1(271024120000S)(00025.123*m3)"),
+        (f"{TIME}|{GAS}|{GAS_READ}", f"{TIME}|{GAS}|0-1:24.2.1(269924120000S)(00025.123*m3)"),
+        (f"{TIME}|{GAS}|{GAS_READ}", f"{PAST_TIME}|{GAS}|{GAS_READ}"),
+        (f"{PAST_TIME}|{GAS}|{GAS_READ}", f"{TIME}|{GAS}|{GAS_READ}"),
+        (f"{TIME}|{GAS}|0-1:24.2.1(00024.123*m3)", f"{NEXT_TIME}|{GAS}|0-1:24.2.1(00024.456*m3)"),
+        # several: the same, another, a load profile, and one in two lines
+        (f"{GAS}|{GAS_READ}|{GAS_READ}", f"{GAS}|{GAS_READ}|0-1:24.2.1(261024115500S)(00025.123*m3)"),
+        (
+            f"{HEAT}|{GAS_READ}|0-1:24.2.2(261024115500S)(00024.123*GJ)",
+            f"{HEAT}|{GAS_READ}|0-1:24.2.2(261024120000S)(00025.123*GJ)",
+        ),
+        (
+            "7-0:23.1.0(261024100000S)(00024.120*m3)|7-0:23.1.0(261024110000S)(00024.121*m3)",
+            "7-0:23.1.0(261024110000S)(00024.121*m3)|7-0:23.1.0(261024120000S)(00024.122*m3)",
+        ),
+        (
+            f"{GAS}|0-1:24.3.0(261024110000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00024.123)",
+            f"{GAS}|0-1:24.3.0(261024120000)(00)(60)(1)(0-1:24.2.1)(m3)\r\n(00025.123)",
+        ),
+    ],
+)
+def test_a_plan_reads_telegrams_with_other_digits(first: str, second: str) -> None:
+    plan = Plan(telegram_of(first))
+    for lines, received_at in ((first, NOW), (second, NOW), (first, NOW), (second, LATER)):
+        frame = telegram_of(lines)
+        assert plan.read(frame, received_at) == decode(frame, received_at)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (TIME, "0-0:1.0.0(261399256199S)"),
+        (TIME, "0-0:1.0.0(261024120060S)"),
+        (TIME, "0-0:1.0.0(261024120000W)"),
+        (NUMBER, "1-0:1.7.0(00.12:*kW)"),
+        (NUMBER, "1-0:1.7.0(00.123*kVA)"),
+        (NUMBER, "1-0:1.7.0(0012.3*kW)"),
+        (NUMBER, "1-0:1.7.0(000.123*kW)"),
+        (NUMBER, "1-0:2.7.0(00.123*kW)"),
+        ("1-0:31.7.0(001.5*A)", "1-0:31.7.0(-01.5*A)"),
+        ("0-0:96.14.0(0001)", "0-0:96.14.0(0002)"),
+        ("0-0:96.13.0(4142)", "0-0:96.13.0(4143)"),
+        (GAS, HEAT),
+    ],
+)
+def test_a_plan_does_not_fit_where_more_than_digits_differs(first: str, second: str) -> None:
+    plan = Plan(telegram_of(first))
+    with pytest.raises(Misfit):
+        plan.read(telegram_of(second), NOW)
+    assert plan.read(telegram_of(first), NOW) == decode(telegram_of(first), NOW)
