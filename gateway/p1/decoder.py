@@ -33,7 +33,7 @@ from gateway.p1.reading import Reading
 from gateway.p1.telegram import Line, Span, Telegram
 from gateway.p1.times import HOME, MeterClock, clock_is_set
 
-# Some meters alternate: a value has a sign or a digit more, a line comes and goes.
+# Some meters alternate between shapes: three currents, each with a sign or without, are eight of them.
 _PLANS = 8
 _REMEMBERED = 256
 _TIME = re.compile(rb"\(+([0-9 :-]+)([0-9]{2})([A-Za-z]?)\)+")
@@ -155,9 +155,10 @@ class _Lines:
         self._body = body
         self._clock = clock
         self._said: dict[str, Any] = {}
-        self.unknown: dict[int, Line] = {}
+        self.unknown: dict[int, Line] = {}  # by the line's place
         self.unreadable: list[str] = []
         self.devices: list[DeviceLine] = []
+        # The fields: numbers, the time, and lines that seldom change, by their places.
         self.numbers: dict[Span, tuple[str, _Memo[int]]] = {}
         self.times: tuple[Span, ...] = ()
         self.time: Callable[[bytes], datetime | None] = lambda _: None
@@ -209,7 +210,7 @@ class _Lines:
         at, found = self._said["at"], _TIME.fullmatch(self._body, *span)
         self.time = lambda _: at
         if found:
-            # A meter's second never changes what its minute is: a minute is read once.
+            # A minute is read once, and its seconds are added.
             self.times = found.span(1), found.span(2)
             flag = found[3].decode()
             minute, second = (slice(*part) for part in self.times)
@@ -217,7 +218,7 @@ class _Lines:
             self.time = lambda body: minutes[body[minute]] + _SECONDS[body[second]]
 
     def reading(self, sent: Telegram, number: str | None) -> Reading:
-        """What the lines say, but for what the fields say."""
+        """What the lines say, apart from the fields."""
         said = self._said.items()
         quantities = {name: what for name, what in said if isinstance(what, int)}
         texts: dict[str, str] = {name: what for name, what in said if isinstance(what, str)}

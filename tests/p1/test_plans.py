@@ -293,3 +293,10 @@ def test_a_plan_does_not_fit_where_more_than_digits_differs(first: str, second: 
     with pytest.raises(Misfit):
         plan.read(telegram_of(second), NOW)
     assert plan.read(telegram_of(first), NOW) == decode(telegram_of(first), NOW)
+
+
+def test_a_plan_reads_on_when_it_forgets_what_it_read() -> None:
+    plan = Plan(telegram_of(NUMBER))
+    for watts in (*range(600), *range(600)):
+        reading = plan.read(telegram_of(f"1-0:1.7.0(00.{watts:03d}*kW)"), NOW)
+        assert reading.quantities == {"power_import_w": watts}
