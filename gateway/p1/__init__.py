@@ -2,9 +2,10 @@
 
 framer, checksum, cipher   bytes to frames: one telegram each, its checksum or tag verified
 telegram                   a frame's lines: codes and their bracketed values
-meaning, devices           lines to a reading, by the table in obis; country: whose meter it is
+decoder                    lines to a reading, by a plan: compiled once, for all telegrams of a shape
+forms, devices             what a line says, by its form in obis; what the lines of an M-Bus device say
 values, units, times       what stands in one pair of brackets
-template                   the short way, for telegrams that keep their shape
+country                    whose meter it is
 """
 
 from gateway.p1.cipher import (
@@ -13,10 +14,9 @@ from gateway.p1.cipher import (
     MeterKey,
     encrypt,
 )
+from gateway.p1.decoder import Decoder, decode
 from gateway.p1.framer import Frame, Framer
-from gateway.p1.meaning import decode
 from gateway.p1.reading import MBusReading, Phase, Reading
-from gateway.p1.template import Decoder
 from gateway.p1.times import MeterClock
 
 __all__ = [

@@ -102,10 +102,10 @@ class Reading:
     def renewed(self, at: datetime, quantities: Mapping[str, int], mbus: tuple[MBusReading, ...]) -> Reading:
         """What the same meter says at another moment, all else unchanged."""
         # dataclasses.replace would take as long as all the rest of decoding a telegram.
-        renewed = object.__new__(Reading)
-        fields = renewed.__dict__
-        fields.update(self.__dict__)
+        fields = self.__dict__.copy()
         fields["at"], fields["quantities"], fields["mbus"] = at, quantities, mbus
+        renewed = object.__new__(Reading)
+        object.__setattr__(renewed, "__dict__", fields)
         return renewed
 
     @property

@@ -18,8 +18,6 @@ _BETWEEN = re.compile("[- :]")  # DSMR 2.2 as first published: yy-MM-dd hh:mm:ss
 # A clock outside these years was never set: meters start at 2000 and count on from there, or at 1970, which
 # reads as 2070 (and in UTC as the end of 2069). The first P1 meters are of 2007.
 _FIRST_YEAR, _LAST_YEAR = 2005, 2068
-LATEST_LEAD = timedelta(hours=24)
-"""How far ahead of the electricity meter's clock an M-Bus device's may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,9 @@ class MeterClock:
         return bool(at.astimezone(self.zone).dst())
 
 
+HOME = MeterClock()
+
+
 @lru_cache(maxsize=64)
 def _time(digits: str, offset: str) -> datetime:
     if len(digits) != 12 or not (digits.isascii() and digits.isdigit()):
@@ -76,11 +77,6 @@ def _time(digits: str, offset: str) -> datetime:
 def clock_is_set(at: datetime) -> bool:
     """False for the dates at which an unset clock starts."""
     return _FIRST_YEAR <= at.year <= _LAST_YEAR
-
-
-def is_captured(captured_at: datetime, now: datetime) -> bool:
-    """False for the times that a device without a reading states."""
-    return clock_is_set(captured_at) and captured_at <= now + LATEST_LEAD
 
 
 def set_time(clock: MeterClock, told: str) -> datetime | None:

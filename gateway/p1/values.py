@@ -16,7 +16,10 @@ _POWERS_OF_TEN: tuple[int, ...] = tuple(10**n for n in range(_MOST_DIGITS + 1))
 _WORDS = {"OFF": 0, "ON": 1}
 _WORD_AND_DIGITS = re.compile(r"[A-Za-z]* ?([0-9]+)")
 _NO_LIMIT = re.compile(r"0*(9{2,}\.9+|9{3,}(\.[09]*)?)")
-_NUMBER = re.compile(r"([+-]?)([0-9]*)(?:([.,])([0-9]*))?[ ]*\*?[ ]*([^0-9(*].*)?")
+_NUMBER = re.compile(
+    r"(?P<sign>[+-]?)(?P<digits>(?P<whole>[0-9]*)(?:[.,](?P<decimals>[0-9]*))?)"
+    r"[ ]*\*?[ ]*(?P<unit>[^0-9(*].*)?"
+)
 # Times are never numbers, though some are digits only. The second form is that of the first DSMR 2.2.
 TIME = re.compile(r"[0-9]{12}[SWsw]?|[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 # How many digits more than its form has a number may have: meters with a wider register than the standard's
@@ -25,7 +28,62 @@ _SPARE, _SPARE_WITH_UNIT = 2, 5
 _DIGITS_OF_TIME = 12
 
 
-class Scale(NamedTuple):
+class NumberFormat(NamedTuple):
+    """How numbers printed alike are read: `sign` times digits times numerator / denominator, in base units.
+
+    What is finer than a base unit is cut off.
+    """
+
+    sign: int
+    numerator: int
+    denominator: int
+
+    def read(self, digits: bytes) -> int:
+        """A number by its digits and its point. Raises ValueError where other characters stand for digits."""
+        # int() alone would take spaces, signs and "_": no caller has them in the place of a digit.
+        return self.sign * (int(digits.translate(None, b".,")) * self.numerator // self.denominator)
+
+
+def number_of(value: str, due: Row) -> int:
+    """Digits, with a unit or as the row's form has them, to whole base units. Raises ValueError."""
+    digits, form = number_format(value, due)
+    return form.read(digits)
+
+
+def number_format(value: str, due: Row) -> tuple[bytes, NumberFormat]:
+    """The digits of a number, with their point, and how they are read. Raises ValueError.
+
+    Digits at the same places give the same format.
+    """
+    found = _NUMBER.fullmatch(value.strip())
+    if found is None:
+        raise ValueError(value)
+    sign, digits, whole, decimals, unit = found.groups()
+    if (sign and due.form not in _SIGNED) or (len(whole) == _DIGITS_OF_TIME and TIME.fullmatch(value)):
+        raise ValueError(value)
+    scale = _scale(due.unit if unit is None else unit, due.unit, due.base)
+    if scale is None or not _is_usual(len(whole), decimals, unit, due, scale.longer):
+        raise ValueError(value)
+    numerator, denominator = scale.numerator, scale.denominator * 10 ** len(decimals or "")
+    return digits.encode(), NumberFormat(-1 if sign == "-" else 1, numerator, denominator)
+
+
+def _is_usual(whole: int, decimals: str | None, unit: str | None, due: Row, longer: int) -> bool:
+    """Whether numbers of a row have so many digits before the point, and these behind it (None: no point).
+
+    Without a unit, one must be written as its form is: else it may be a time, or of another unit.
+    """
+    most_whole, most_decimals = due.pattern
+    if not 0 < whole + len(decimals or "") <= _MOST_DIGITS:
+        return False
+    if unit is not None:
+        return whole <= most_whole + _SPARE_WITH_UNIT + longer
+    if due.unit and most_decimals and decimals is None:
+        return False
+    return whole <= most_whole + _SPARE and len(decimals or "") <= most_decimals + _SPARE
+
+
+class _Scale(NamedTuple):
     """Base units in one of a unit, as a fraction; `longer`: by so many digits numbers in it are longer."""
 
     numerator: int
@@ -34,47 +92,11 @@ class Scale(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _scale(unit: str, usual_unit: str, base: str) -> Scale | None:
+def _scale(unit: str, usual_unit: str, base: str) -> _Scale | None:
     scale, usual = units.scale_of(unit, base), units.scale_of(usual_unit, base)
     if scale is None or usual is None:
         return None
-    return Scale(scale.numerator, scale.denominator, len(str(int(usual / scale))) - 1)
-
-
-def scale_of(digits: int, decimals: int | None, unit: str | None, due: Row) -> Scale | None:
-    """The scale of a number; None when it is no number of that row.
-
-    The number has so many digits before its point, and so many behind it (None: it has no point).
-    Without a unit, it must be written as its form is: else it may be a time, or of another unit.
-    """
-    whole, most_decimals = due.pattern
-    scale = _scale(due.unit if unit is None else unit, due.unit, due.base)
-    if scale is None:
-        return None
-    if unit is not None:
-        return scale if digits <= whole + _SPARE_WITH_UNIT + scale.longer else None
-    if due.unit and most_decimals and decimals is None:
-        return None
-    return scale if digits <= whole + _SPARE and (decimals or 0) <= most_decimals + _SPARE else None
-
-
-def number_of(value: str, due: Row) -> int:
-    """Digits, with a unit or as the row's form has them, to whole base units. Raises ValueError.
-
-    What is finer than a base unit is cut off.
-    """
-    found = _NUMBER.fullmatch(value.strip())
-    if found is None or (len(found[2]) == _DIGITS_OF_TIME and TIME.fullmatch(value)):
-        raise ValueError(value)
-    sign, whole, point, decimals, unit = found.groups()
-    if sign and due.form not in _SIGNED:
-        raise ValueError(value)
-    scale = scale_of(len(whole), len(decimals) if point else None, unit, due)
-    if scale is None:
-        raise ValueError(value)
-    number = digits_of(whole + (decimals or "")) * scale.numerator
-    number //= _POWERS_OF_TEN[len(decimals or "")] * scale.denominator
-    return -number if sign == "-" else number
+    return _Scale(scale.numerator, scale.denominator, len(str(int(usual / scale))) - 1)
 
 
 _SIGNED = (Form.SIGNED_NUMBER, Form.THRESHOLD)
@@ -112,7 +134,7 @@ def split(value: str) -> Written:
 def unit_of(value: str) -> str | None:
     """The unit that a number is printed with."""
     found = _NUMBER.fullmatch(value.strip())
-    return found[5] if found else None
+    return found["unit"] if found else None
 
 
 def is_time(value: str) -> bool:
@@ -149,7 +171,7 @@ def count_of(value: str, width: int) -> int:
 def digits_of(value: str) -> int:
     """Decimal digits and nothing else. Raises ValueError."""
     # int() alone would take "-1", "1_000" and " 7"; a longer one would not fit the history.
-    if value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:
+    if value.isdigit() and value.isascii() and len(value) <= _MOST_DIGITS:
         return int(value)
     raise ValueError(value)
 

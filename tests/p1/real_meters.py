@@ -29,7 +29,7 @@ def framed(*lines: Line, header: str = "XYZ5\\TEST") -> Frame:
 
 
 def read(*lines: Line, header: str = "XYZ5\\TEST") -> Reading:
-    """What a telegram with these lines means, which the short way must find too."""
+    """What a telegram with these lines means, which a plan that it compiled must find again."""
     frame, decoder = framed(*lines, header=header), Decoder()
     reading = decode(frame, RECEIVED, MeterClock())
     assert decoder.decode(frame, RECEIVED) == reading

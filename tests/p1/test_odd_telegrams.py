@@ -28,6 +28,10 @@ GAS, WATER, HEAT = ("0-1:24.1.0", "(003)"), ("0-1:24.1.0", "(007)"), ("0-1:24.1.
 HELSINKI = MeterClock(ZoneInfo("Europe/Helsinki"))
 
 
+GAS_AT_NOON = ("0-1:24.2.1", "(261123120000W)(00024.123*m3)")
+HOUR = ("7-0:23.1.0", "(261123120000W)(00024.123*m3)")
+
+
 def read(*lines: tuple[str, str], clock: MeterClock | None = None) -> Reading:
     (frame,) = Framer().feed(serialize(Telegram("XYZ5\\TEST", lines)))
     assert isinstance(frame, Frame)
@@ -445,3 +449,23 @@ def test_a_telegram_that_is_cut_by_the_next_costs_only_itself() -> None:
     sent = with_checksum(b"/XYZ5\\A\r\n\r\n" + LINES)
     for length in range(5, len(sent) - 6):
         assert framed(sent[:length] + b"\r\n" + sent) == ["TelegramCut", replace(READ, model="XYZ5\\A")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "unreadable", "unknown"),
+    [
+        ([("0-1:24.1.0", "(x)")], ("0-1:24.1.0",), ()),
+        ([("0-1:24.1.0", "(099)"), GAS_AT_NOON], (), ("0-1:24.1.0", "0-1:24.2.1")),
+        ([("0-1:24.1.0", "(003)"), ("0-1:24.2.1", "(1*2)")], ("0-1:24.2.1",), ("0-1:24.1.0",)),
+        ([("1-0:1.6.0", "(261123120000W)")], (), ("1-0:1.6.0",)),
+        ([("0-0:98.1.0", "(261101000000W)(000001.000*kWh)")], ("0-0:98.1.0",), ()),
+        # of a load profile, an hour that comes twice and one without its time
+        ([HOUR, HOUR], (), ("7-0:23.1.0",)),
+        ([("7-0:23.1.0", "(00024.123*m3)")] * 2, (), ("7-0:23.1.0",)),
+    ],
+)
+def test_a_line_that_gives_no_value_is_named_or_left_as_it_came(
+    lines: list[tuple[str, str]], unreadable: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    reading = read(*lines)
+    assert (reading.unreadable, tuple(code for code, _ in reading.unknown)) == (unreadable, unknown)

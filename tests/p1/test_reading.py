@@ -13,17 +13,17 @@ from gateway.p1 import (
     Reading,
     decode,
 )
-from gateway.p1.meaning import HOME, interpret
 from gateway.p1.obis import BY_QUANTITY, Form, Row
 from gateway.p1.telegram import Telegram, serialize
+from gateway.p1.times import HOME
 from gateway.p1.values import text_hex, text_of, value_text
 
 RECEIVED = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 TIME = ("0-0:1.0.0", "(261123130000W)")
 
 
-def read(*lines: tuple[str, str]) -> Reading:
-    body = serialize(Telegram("XYZ5\\TEST", lines)).rpartition(b"!")[0] + b"!"
+def read(*lines: tuple[str, str], header: str = "XYZ5\\TEST") -> Reading:
+    body = serialize(Telegram(header, lines)).rpartition(b"!")[0] + b"!"
     return decode(Frame(body), RECEIVED)
 
 
@@ -229,4 +229,4 @@ def test_net_power_is_import_less_export() -> None:
 
 def test_only_the_simulator_is_simulated() -> None:
     assert not read(TIME).simulated
-    assert interpret(Telegram("XYZ5\\P1-SIMULATOR", (TIME,)), RECEIVED).simulated
+    assert read(TIME, header="XYZ5\\P1-SIMULATOR").simulated
