@@ -21,7 +21,7 @@ each = pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.name)
 _PLACE = re.compile(
     r"`((?:gateway|tests|config|systemd|examples)/[\w./-]+?\.(?:py|sql|toml|cfg))(?::([\w.]+))?`"
 )
-_SETTING = re.compile(r"`(meter|history|broker|page|panel|log)\.((?!py`)[a-z_]+)`")
+_SETTING = re.compile(r"`(meter|history|broker|page|panel|log)\.((?!(?:py|db)`)[a-z_]+)`")
 _COMMAND = re.compile(r"^p1-gateway ([a-z-]+)(?: ([a-z-]+(?: \| [a-z-]+)*))?", re.MULTILINE)
 
 
