@@ -459,6 +459,9 @@ def test_a_telegram_that_is_cut_by_the_next_costs_only_itself() -> None:
         ([("0-1:24.1.0", "(003)"), ("0-1:24.2.1", "(1*2)")], ("0-1:24.2.1",), ("0-1:24.1.0",)),
         ([("1-0:1.6.0", "(261123120000W)")], (), ("1-0:1.6.0",)),
         ([("0-0:98.1.0", "(261101000000W)(000001.000*kWh)")], ("0-0:98.1.0",), ()),
+        # a further value, too, is named where it cannot be read; of two values in a line, neither is taken
+        ([TIME, ("0-0:1.0.0", "(x)")], ("0-0:1.0.0",), ()),
+        ([("1-0:31.4.0", "(016*A)(x*A)")], ("1-0:31.4.0",), ()),
         # of a load profile, an hour that comes twice and one without its time
         ([HOUR, HOUR], (), ("7-0:23.1.0",)),
         ([("7-0:23.1.0", "(00024.123*m3)")] * 2, (), ("7-0:23.1.0",)),
@@ -468,4 +471,5 @@ def test_a_line_that_gives_no_value_is_named_or_left_as_it_came(
     lines: list[tuple[str, str]], unreadable: tuple[str, ...], unknown: tuple[str, ...]
 ) -> None:
     reading = read(*lines)
+    assert not reading.quantities
     assert (reading.unreadable, tuple(code for code, _ in reading.unknown)) == (unreadable, unknown)
