@@ -117,8 +117,7 @@ class Demo:
 
     def fill(self, progress: Callable[[float], None]) -> None:
         """Claim the gateway and make 24 months of history. `progress` hears the part done, 0 to 1."""
-        paths, device_key = open_folder(self.config)
-        history = SealedHistory(paths.history, device_key, self.config.history.zone)
+        history = open_folder(self.config).history
         code = history.claim(self.facts.password)
         fill_history(
             history, self._meter(), datetime.fromisoformat(self.facts.installed), utc_now(), progress
@@ -130,7 +129,7 @@ class Demo:
 
         `on_ready` hears whether the demo's consent is valid.
         """
-        paths, _ = open_folder(self.config)
+        paths = open_folder(self.config)
         own = own_secrets(paths.hidden)
         port = self.config.broker.port
         broker = Mosquitto(provision(paths.broker, own, port), port)

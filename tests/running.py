@@ -133,8 +133,13 @@ class RunningGateway:
         self.log_path = folder / "log"
         self._control = control_socket(self.config.history.data_dir)
         self._process: subprocess.Popen[bytes] | None = None
-        paths, device_key = open_folder(self.config)
-        self.history = SealedHistory(paths.history, device_key, self.config.history.zone, COST_IN_TESTS)
+        paths = open_folder(self.config)
+        self.history = SealedHistory(
+            paths.history_path,
+            paths.keys,
+            self.config.history.zone,
+            COST_IN_TESTS,
+        )
         self._mosquitto: Mosquitto | None = None
         if broker:
             own = BrokerSecrets.load_or_create(paths.hidden("broker"))
@@ -223,8 +228,13 @@ class RunningGateway:
 
     def reopen(self) -> None:
         """Look at the folder anew: another history was put there."""
-        paths, device_key = open_folder(self.config)
-        self.history = SealedHistory(paths.history, device_key, self.config.history.zone, COST_IN_TESTS)
+        paths = open_folder(self.config)
+        self.history = SealedHistory(
+            paths.history_path,
+            paths.keys,
+            self.config.history.zone,
+            COST_IN_TESTS,
+        )
 
     def unlock(self, number: str, password: str = PASSWORD) -> OpenHistory:
         return self.history.unlock(number, password)

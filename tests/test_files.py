@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Config:
     made = replace(Config(), history=history)
     page, broker = replace(made.page, port=free_port()), replace(made.broker, port=free_port())
     made = replace(made, page=page, broker=broker, panel=replace(made.panel, enabled=False))
-    folder, _ = open_folder(made)
+    folder = open_folder(made)
     folder.hidden("broker").save(b"the broker's passwords")
     folder.ledger.touch(mode=0o600)
     (tmp_path / "elsewhere").write_text("another file of this user")

@@ -44,7 +44,7 @@ from gateway.folder import (
     open_tariffs,
     take_folder,
 )
-from gateway.history import Judged, Plausibility, Recorder, Row, SealedHistory, WriterThread
+from gateway.history import Judged, Plausibility, Recorder, Row, WriterThread
 from gateway.live import Live, kind_of
 from gateway.meter import MeterLine, frames, read_key
 from gateway.operations import (
@@ -84,8 +84,8 @@ class Daemon:
         self._ticked_at = time.monotonic()
         self.live = Live(clock)
         self._lock = take_folder(config, tell=self._fault, as_root=False)
-        folder, device_key = open_folder(config)
-        self.history = SealedHistory(folder.history, device_key, config.history.zone)
+        folder = open_folder(config)
+        self.history = folder.history
         self._history_fault = self.history.older_copy()
         open_clock(folder, clock).note_history(self.history.newest_midnight())
         self.ledger = self._open_ledger(folder)

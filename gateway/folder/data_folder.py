@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from gateway.clock import GatewayClock
 from gateway.config import Config
@@ -41,9 +43,8 @@ from gateway.folder.rollback import (
     load,
 )
 from gateway.history import (
-    DeviceKey,
     FolderLock,
-    GatewaySecret,
+    GatewayKeys,
     HiddenFile,
     Retention,
     RetentionChoice,
@@ -67,14 +68,21 @@ _LOOK_AGAIN_S = 1.0
 class DataFolder:
     """Where everything lies that the gateway keeps."""
 
-    def __init__(self, folder: Path, secret: GatewaySecret) -> None:
+    def __init__(self, folder: Path, keys: GatewayKeys, zone: ZoneInfo) -> None:
         self._folder = folder
-        self.secret = secret
-        self.history = folder / HISTORY_NAME
+        self.keys = keys
+        self._zone = zone
+        self.secret = keys.secret
+        self.history_path = folder / HISTORY_NAME
         self.ledger = folder / LEDGER_NAME
         self.broker = folder / BROKER_NAME
         self.setup_code = folder / "setup-code"
         self.control = control_socket(folder)
+
+    @cached_property
+    def history(self) -> SealedHistory:
+        """The sealed history, opened when it is first asked for. Raises HistoryError."""
+        return SealedHistory(self.history_path, self.keys, self._zone)
 
     def hidden(self, name: str) -> HiddenFile:
         return HiddenFile(self._folder / "hidden" / name, self.secret)
@@ -123,7 +131,7 @@ def _mend(config: Config, tell: Callable[[GatewayError], None]) -> None:
     tell(HistorySalvaged(found.aside.name, found.rows, found.has_owner))
 
 
-def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
+def open_folder(config: Config) -> DataFolder:
     """The data folder, made at the first start with its keys. Raises ConfigError and HistoryError."""
     folder = config.history.data_dir
     try:
@@ -132,7 +140,7 @@ def open_folder(config: Config) -> tuple[DataFolder, DeviceKey]:
         keys = open_keys(config.history.device_key, folder / HISTORY_NAME)
     except OSError as error:
         raise ConfigError(f"{error.filename or folder} cannot be used: {error.strerror}") from None
-    return DataFolder(folder, keys.secret), keys.device_key
+    return DataFolder(folder, keys, config.history.zone)
 
 
 def _make(folder: Path) -> None:
@@ -194,12 +202,11 @@ def check_rolled_back(config: Config) -> tuple[Ledger, RolledBack | None]:
     The running gateway may write between two looks: what is wrong must be so several times.
     """
     for _ in range(_LOOKS):
-        folder, device_key = open_folder(config)
-        history = SealedHistory(folder.history, device_key, config.history.zone)
+        folder = open_folder(config)
         elsewhere = load(places_elsewhere(folder, config))  # these first: they never are ahead of the others
         ledger = open_ledger(folder, open_clock(folder))
-        found = elsewhere | load({LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(history)})
-        parts = rolled_back(found, Files(ledger, history.extent()))
+        found = elsewhere | load({LEDGER: LedgerPlace(ledger), DATABASE: DatabasePlace(folder.history)})
+        parts = rolled_back(found, Files(ledger, folder.history.extent()))
         if not parts or ledger.fault is not None:
             break
         time.sleep(_LOOK_AGAIN_S)
@@ -211,12 +218,12 @@ def after_restore(config: Config) -> None:
 
     Only for who holds the folder's lock. Raises GatewayError.
     """
-    folder, device_key = open_folder(config)
+    folder = open_folder(config)
     try:
         if folder.ledger.exists():
             folder.ledger.replace(folder.ledger.with_name(f"{LEDGER_NAME}.before-restore"))
     except OSError as error:
         raise HistoryError(f"{folder.ledger} cannot be set aside: {error.strerror}") from None
     folder.hidden(LEDGER_NEWEST).forget()
-    history = SealedHistory(folder.history, device_key, config.history.zone)
-    begin_anew(checkpoint_places(folder, config, open_ledger(folder, open_clock(folder)), history))
+    ledger = open_ledger(folder, open_clock(folder))
+    begin_anew(checkpoint_places(folder, config, ledger, folder.history))

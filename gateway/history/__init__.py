@@ -19,7 +19,8 @@ from gateway.history.queries.points import Point
 from gateway.history.queries.usage import Comparison, Usage
 from gateway.history.recording.plausibility import Judged, Plausibility
 from gateway.history.recording.recorder import Recorder
-from gateway.history.recording.writer import Batch, Meter, WriterThread
+from gateway.history.recording.writer import Batch, WriterThread
+from gateway.history.records.meters import Meter
 from gateway.history.records.periods import (
     Period,
     Span,
@@ -30,7 +31,7 @@ from gateway.history.records.periods import (
 )
 from gateway.history.records.profile import Row
 from gateway.history.sealed_history import RENEWED_EVERY, Extent, Renewed, SealedHistory
-from gateway.history.storage.key_files import FolderLock, is_credential, open_keys, settle
+from gateway.history.storage.key_files import FolderLock, is_credential, keys_beside, open_keys, settle
 from gateway.history.upkeep import backup, recovery, salvage
 from gateway.history.upkeep.erase import erase
 from gateway.history.upkeep.renewal import Progress
@@ -70,6 +71,7 @@ __all__ = [
     "erase",
     "export",
     "is_credential",
+    "keys_beside",
     "midnight",
     "next_start",
     "open_keys",

@@ -24,21 +24,20 @@ from gateway.history.keys import keyring
 from gateway.history.keys.hidden_file import HiddenFile
 from gateway.history.keys.keyring import HouseholdKey, PasswordCost, WrappedHousehold
 from gateway.history.keys.password import check_password
-from gateway.history.keys.root_keys import DeviceKey, GatewayKeys
+from gateway.history.keys.root_keys import GatewayKeys
 from gateway.history.queries.open_history import OpenHistory
 from gateway.history.recording.memory import unpacked
 from gateway.history.recording.plausibility import Plausibility
 from gateway.history.recording.recorder import Recorder
 from gateway.history.recording.writer import (
-    RECORDER_STATE,
     Batch,
     SealedWriter,
     WriterThread,
     forgotten_meters,
 )
 from gateway.history.records.periods import midnight
+from gateway.history.storage import states
 from gateway.history.storage.anchor import ANCHOR_NAME, Anchor
-from gateway.history.storage.key_files import SecretFile
 from gateway.history.storage.store import Store
 from gateway.history.upkeep import backup, renewal, verify
 from gateway.history.upkeep.renewal import Progress
@@ -76,9 +75,9 @@ class SealedHistory:
     """One history file and the keys of the gateway that it belongs to."""
 
     def __init__(
-        self, path: Path, device_key: DeviceKey, zone: ZoneInfo, cost: PasswordCost = keyring.COST_ON_A_PI
+        self, path: Path, keys: GatewayKeys, zone: ZoneInfo, cost: PasswordCost = keyring.COST_ON_A_PI
     ) -> None:
-        """Opens or makes the file. Raises HistoryError."""
+        """Opens or makes the file. The keys are its own from here on. Raises HistoryError."""
         self._path = path
         self._zone = zone
         self._cost = cost
@@ -88,9 +87,15 @@ class SealedHistory:
         self._writing: WriterThread | None = None
         self._opened: WeakSet[OpenHistory] = WeakSet()
         Store.open(path).close()
-        secret = SecretFile(path.parent).load_or_create(device_key, self.claimed)
-        self._keys = GatewayKeys(device_key, secret)
-        self._anchor = Anchor(HiddenFile(path.parent / "hidden" / ANCHOR_NAME, secret))
+        self._keys = keys
+        self._anchor = Anchor(HiddenFile(path.parent / "hidden" / ANCHOR_NAME, keys.secret))
+
+    def _present_keys(self) -> GatewayKeys:
+        return self._keys
+
+    def _take_keys(self, keys: GatewayKeys) -> None:
+        """After a renewal, in the writer's thread: whoever asks for the keys has these from now on."""
+        self._keys = keys
 
     @property
     def zone(self) -> ZoneInfo:
@@ -126,7 +131,7 @@ class SealedHistory:
 
     def _unlocked(self, number: str, password: str) -> tuple[HouseholdKey, OpenHistory]:
         key = keyring.open_with_password(self._household(), password, self._keys.device_key)
-        return key, OpenHistory(self._path, key, self._keys, number, self._zone)
+        return key, OpenHistory(self._path, key, self._present_keys, number, self._zone)
 
     # --- recording ---------------------------------------------------------------------------
 
@@ -138,7 +143,7 @@ class SealedHistory:
         with suppress(StateUnusable):  # then it is found by a check, and recording goes on
             self._anchor.begin(store)
         self._anchor.check(store)
-        return SealedWriter(store, self._keys, self._anchor)
+        return SealedWriter(store, self._present_keys, self._anchor)
 
     def writer_thread(self, on_fault: Callable[[HistoryError], None]) -> WriterThread:
         """A writer with a thread of its own, to be given to `start`. Raises NotClaimed."""
@@ -172,10 +177,10 @@ class SealedHistory:
 
     def _memory(self) -> dict[str, Any] | None:
         with Store.open_to_read(self._path) as store:
-            hidden = store.state(RECORDER_STATE)
+            hidden = store.state(states.RECORDER)
         if hidden is None:
             return None
-        return unpacked(self._keys.secret.reveal(RECORDER_STATE, hidden))
+        return unpacked(self._keys.secret.reveal(states.RECORDER, hidden))
 
     def keep(self, retention: Retention, today: date, now: int, at_most: int) -> Removed:
         """Remove what is too old or too much, of at most so many data keys. Raises HistoryError.
@@ -277,7 +282,9 @@ class SealedHistory:
             prepared = renewal.prepare(self._household(), key, password, self._keys, self._cost)
             folder = self._path.parent
             self.change(
-                lambda writer: renewal.carry_out(prepared, writer, folder, number, int(now), progress)
+                lambda writer: renewal.carry_out(
+                    prepared, writer, folder, number, int(now), progress, self._take_keys
+                )
             )
             if acting is not None:
                 acting.take_key(prepared.household.key)
@@ -305,7 +312,7 @@ class SealedHistory:
         check_password(new_password, number)
         with self._opening:
             key = keyring.open_with_recovery_code(self._household(), code)
-            OpenHistory(self._path, key, self._keys, number, self._zone)  # it is the right number
+            OpenHistory(self._path, key, self._present_keys, number, self._zone)  # it is the right number
             self._wrap_anew(key, new_password)
             self._close_all_but(None)
 

@@ -20,7 +20,6 @@ from gateway.folder import (
     open_tariffs,
     take_folder,
 )
-from gateway.history import SealedHistory
 from gateway.operations.consents import Consents
 from gateway.operations.keys import Keys
 from gateway.operations.setup_code import SetupCode
@@ -41,8 +40,8 @@ class Opened:
 
 def beside(config: Config) -> Opened:
     """Open the folder to read what is in it, and for what needs no daemon. Raises GatewayError."""
-    folder, device_key = open_folder(config)
-    history = SealedHistory(folder.history, device_key, config.history.zone)
+    folder = open_folder(config)
+    history = folder.history
     setup_code = SetupCode(folder.setup_code)
     storage = Storage(history, open_retention(folder, config), open_tariffs(folder), utc_now)
     return Opened(config, Keys(history, setup_code, utc_now), storage, setup_code)
@@ -63,7 +62,7 @@ def consents_beside(config: Config) -> tuple[Consents, datetime]:
 
     A register that fails its check is not shown.
     """
-    folder, _ = open_folder(config)
+    folder = open_folder(config)
     clock = open_clock(folder)
     ledger = open_ledger(folder, clock)
     if ledger.fault is not None:
@@ -89,11 +88,10 @@ def confirm_clock(config: Config) -> None:
     """
     lock = take_folder(config)
     try:
-        folder, device_key = open_folder(config)
+        folder = open_folder(config)
         clock: GatewayClock = open_clock(folder)
         open_ledger(folder, clock)
-        history = SealedHistory(folder.history, device_key, config.history.zone)
-        clock.note_history(history.newest_midnight())
+        clock.note_history(folder.history.newest_midnight())
         clock.confirm()
     finally:
         lock.release()

@@ -20,15 +20,14 @@ from gateway.history import (
     DeviceKey,
     OpenHistory,
     Period,
-    SealedHistory,
     Span,
 )
-from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.records.periods import midnight
 from gateway.history.records.trace import decode, encode
 from gateway.p1 import Reading
 from gateway.simulator import Household, SimulatedMeter
 from tests.history.noise import noisy_quarter
+from tests.history.sealed import sealed
 from tests.made_up import PASSWORD, ZONE
 
 DAY_S = 86_400
@@ -57,7 +56,7 @@ class Kept:
         self.folder = folder
         device_key = DeviceKey.load_or_create(folder / "device.key")
         self.path = folder / "gateway" / "history.db"
-        self.history = SealedHistory(self.path, device_key, ZONE, COST_IN_TESTS)
+        self.history = sealed(self.path, device_key)
         if not self.history.claimed:
             self.history.claim(PASSWORD)
 

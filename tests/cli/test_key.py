@@ -49,11 +49,14 @@ def secret_file(folder: Path, secret: str) -> str:
 
 def opens(gateway: RunningGateway, password: str, number: str = NUMBER) -> bool:
     """Whether a gateway that starts now opens for this password."""
-    paths, device_key = open_folder(gateway.config)
+    paths = open_folder(gateway.config)
     try:
-        SealedHistory(paths.history, device_key, gateway.config.history.zone, COST_IN_TESTS).unlock(
-            number, password
-        )
+        SealedHistory(
+            paths.history_path,
+            paths.keys,
+            gateway.config.history.zone,
+            COST_IN_TESTS,
+        ).unlock(number, password)
     except CannotUnlock:
         return False
     return True

@@ -53,7 +53,7 @@ def history_path(folder: Path) -> Path:
 
 def open_history(folder: Path) -> SealedHistory:
     keys = open_keys(key_path(folder), history_path(folder))
-    return SealedHistory(history_path(folder), keys.device_key, ZONE, COST_IN_TESTS)
+    return SealedHistory(history_path(folder), keys, ZONE, COST_IN_TESTS)
 
 
 def tell(*words: object) -> None:
@@ -115,7 +115,7 @@ def open_sharing(folder: Path) -> tuple[Ledger, RollbackCheck]:
     """The ledger and the check of its files, as a start of the daemon opens them."""
     places = HistoryConfig(data_dir=history_path(folder).parent, device_key=key_path(folder))
     config = replace(Config(), history=places)
-    history, (paths, _) = open_history(folder), open_folder(config)
+    history, paths = open_history(folder), open_folder(config)
     ledger = open_ledger(paths, GatewayClock(system=lambda: NOON))
     check = RollbackCheck(ledger, history, checkpoint_places(paths, config, ledger, history))
     check.start()

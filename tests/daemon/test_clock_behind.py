@@ -53,7 +53,7 @@ class Home:
             page=PageConfig(port=free_port()),
             panel=PanelConfig(enabled=False),
         )
-        paths, _ = open_folder(self.config)
+        paths = open_folder(self.config)
         own = BrokerSecrets.load_or_create(paths.hidden("broker"))
         port = self.config.broker.port
         self._broker = Mosquitto(provision(paths.broker, own, port), port)
@@ -231,7 +231,7 @@ def test_the_owner_confirms_a_clock_by_command_with_the_gateway_stopped(tmp_path
     try:
         gateway.history.claim(PASSWORD)
         later = datetime.now(UTC) + 900 * 24 * HOUR  # a wrong clock was here once
-        paths, _ = open_folder(gateway.config)
+        paths = open_folder(gateway.config)
         paths.hidden("clock").save(json.dumps({"reached": later.timestamp()}).encode())
         gateway.start()
         until(lambda: "clock is in doubt" in gateway.log())
@@ -256,7 +256,7 @@ def test_a_list_of_consents_goes_by_the_gateways_time_not_by_a_clock_behind(tmp_
     line = FedMeter()
     gateway = RunningGateway(tmp_path, line.address, broker=False)
     try:
-        paths, _ = open_folder(gateway.config)
+        paths = open_folder(gateway.config)
         now = datetime.now(UTC)
         clock = open_clock(paths)
         ledger = open_ledger(paths, clock)

@@ -176,7 +176,7 @@ def test_a_gateway_that_is_killed_loses_a_second_of_its_counts_at_most_and_marks
             gateway.kill()
             time.sleep(0.5)
             arrived = len(recipient.of(topic))
-        paths, _ = open_folder(gateway.config)
+        paths = open_folder(gateway.config)
         log = DisclosureLog(paths.hidden("disclosures"), utc_now, paths.hidden("disclosures-since"))
         (counted,) = log.of(consent["consent"])
         assert arrived - 1 <= counted.messages <= arrived + 1
@@ -186,7 +186,7 @@ def test_a_gateway_that_is_killed_loses_a_second_of_its_counts_at_most_and_marks
 def test_who_could_enter_the_broker_without_a_consent_is_put_out_at_the_start(
     gateway: RunningGateway,
 ) -> None:
-    paths, _ = open_folder(gateway.config)
+    paths = open_folder(gateway.config)
     own = BrokerSecrets.load_or_create(paths.hidden("broker"))
     access = ManagedAccess("127.0.0.1", gateway.broker_port, own.administrator)
     access.admit(made_up.served())

@@ -79,8 +79,13 @@ class Home:
         self.start()
 
     def start(self) -> None:
-        self.paths, device_key = open_folder(self.config)
-        self.history = SealedHistory(self.paths.history, device_key, ZONE, COST_IN_TESTS)
+        self.paths = open_folder(self.config)
+        self.history = SealedHistory(
+            self.paths.history_path,
+            self.paths.keys,
+            ZONE,
+            COST_IN_TESTS,
+        )
         self.ledger = self._ledger()
         places = checkpoint_places(self.paths, self.config, self.ledger, self.history)
         self.check = RollbackCheck(
@@ -473,8 +478,8 @@ def test_what_the_retention_removes_to_the_last_is_no_rollback(home: Home) -> No
 
 def test_a_damaged_database_whose_newest_keys_were_lost_is_told_and_can_be_accepted(home: Home) -> None:
     """It cannot be told from an older copy that somebody damaged."""
-    tamper(home.paths.history, "DELETE FROM data_key WHERE id > 4")
-    salvage(home.paths.history, NOON)
+    tamper(home.paths.history_path, "DELETE FROM data_key WHERE id > 4")
+    salvage(home.paths.history_path, NOON)
     home.start()
     assert home.fault() is not None
     home.ledger.accept("page")
@@ -486,7 +491,7 @@ def test_a_damaged_database_whose_newest_keys_were_lost_is_told_and_can_be_accep
 
 
 def test_a_damaged_database_of_which_all_was_salvaged_is_no_rollback(home: Home) -> None:
-    salvage(home.paths.history, NOON)
+    salvage(home.paths.history_path, NOON)
     for _ in range(2):
         home.start()
         assert home.fault() is None

@@ -16,15 +16,14 @@ from gateway.history import (
     HiddenFile,
     Retention,
     RetentionChoice,
-    SealedHistory,
 )
-from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.upkeep.backup import backups
 from gateway.operations import Sharing
 from tests.doors import Doors, behind
 from tests.history.recording import look, record
 from tests.history.renewing import HOUR, two_meters
-from tests.made_up import NOON, PASSWORD, ZONE, Clock
+from tests.history.sealed import sealed
+from tests.made_up import NOON, PASSWORD, Clock
 
 
 class Kept:
@@ -34,7 +33,7 @@ class Kept:
         device_key = DeviceKey.load_or_create(folder / "device.key")
         self.clock = Clock(NOON + timedelta(days=11))
         self.path = folder / "history.db"
-        self.history = SealedHistory(self.path, device_key, ZONE, COST_IN_TESTS)
+        self.history = sealed(self.path, device_key)
         self.faults: list[GatewayError] = []
         ledger = Ledger(folder / "ledger", device_key, HiddenFile(folder / "newest", device_key), self.clock)
         disclosures = DisclosureLog(HiddenFile(folder / "disclosures", device_key), self.clock)

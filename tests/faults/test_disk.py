@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.history import DeviceKey, Period, SealedHistory
+from gateway.history import DeviceKey, Period, SealedHistory, keys_beside
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch
 from gateway.history.storage.store import Store
@@ -210,7 +210,10 @@ def test_a_card_that_takes_seconds_for_each_write_never_keeps_the_port_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = SealedHistory(
-        tmp_path / "folder" / "history.db", DeviceKey.load_or_create(tmp_path / "key"), ZONE, COST_IN_TESTS
+        tmp_path / "folder" / "history.db",
+        keys_beside(tmp_path / "folder" / "history.db", DeviceKey.load_or_create(tmp_path / "key")),
+        ZONE,
+        COST_IN_TESTS,
     )
     history.claim(PASSWORD)
     faults: list[str] = []
@@ -235,7 +238,10 @@ def test_a_card_that_takes_seconds_for_each_write_never_keeps_the_port_waiting(
 
 def test_batches_that_were_given_up_leave_what_is_stored_whole(tmp_path: Path) -> None:
     history = SealedHistory(
-        tmp_path / "folder" / "history.db", DeviceKey.load_or_create(tmp_path / "key"), ZONE, COST_IN_TESTS
+        tmp_path / "folder" / "history.db",
+        keys_beside(tmp_path / "folder" / "history.db", DeviceKey.load_or_create(tmp_path / "key")),
+        ZONE,
+        COST_IN_TESTS,
     )
     history.claim(PASSWORD)
     batches: list[Batch] = []

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.history import DeviceKey, GatewayKeys, SealedHistory
-from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.storage.key_files import SecretFile
-from tests.made_up import PASSWORD, ZONE
+from tests.history.sealed import sealed
+from tests.made_up import PASSWORD
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unclaimed(path: Path, device_key: DeviceKey) -> SealedHistory:
-    return SealedHistory(path, device_key, ZONE, COST_IN_TESTS)
+    return sealed(path, device_key)
 
 
 @pytest.fixture

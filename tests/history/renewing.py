@@ -13,9 +13,9 @@ from gateway.history import (
     SealedHistory,
     open_keys,
 )
-from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.p1 import Reading
-from tests.made_up import NOON, ZONE, reading
+from tests.history.sealed import sealed
+from tests.made_up import NOON, reading
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -37,4 +37,4 @@ def everything(opened: OpenHistory) -> list[Any]:
 
 
 def sealed_history(path: Path, device_key: Path) -> SealedHistory:
-    return SealedHistory(path, open_keys(device_key, path).device_key, ZONE, COST_IN_TESTS)
+    return sealed(path, open_keys(device_key, path).device_key)

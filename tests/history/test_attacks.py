@@ -33,14 +33,14 @@ from gateway.history.keys import keyring
 from gateway.history.keys.keyring import COST_IN_TESTS, HouseholdSeal
 from gateway.history.keys.root_keys import Authenticator
 from gateway.history.keys.seal import CIPHER_NAME, DataKey
-from gateway.history.recording.writer import DATA_KEY_PURPOSE
 from gateway.history.records import profile
 from gateway.history.storage.chain import kept_from, trace_removed
 from gateway.history.storage.rows import FirstKept
 from gateway.history.storage.store import Store
 from tests.history.recording import flipped, look, record, tamper, unlocked
 from tests.history.renewing import two_meters
-from tests.made_up import NOON, NUMBER, PASSWORD, ZONE
+from tests.history.sealed import sealed
+from tests.made_up import NOON, NUMBER, PASSWORD
 
 HOUR = timedelta(hours=1)
 SIX_HOURS = timedelta(hours=6)
@@ -78,9 +78,9 @@ def delete(path: Path, table: str, where: str) -> None:
 def test_an_exchanged_device_key_is_refused_at_the_start(recorded: SealedHistory, path: Path) -> None:
     attackers = DeviceKey.new()
     with pytest.raises(DeviceKeyUnusable, match="not the one that belongs to this data folder"):
-        SealedHistory(path, attackers, ZONE, COST_IN_TESTS)
+        sealed(path, attackers)
     (path.parent / "gateway.secret").write_bytes(GatewaySecret.new().hidden_under(attackers))
-    with_his_secret = SealedHistory(path, attackers, ZONE, COST_IN_TESTS)
+    with_his_secret = sealed(path, attackers)
     with pytest.raises(CannotUnlock):
         with_his_secret.unlock(NUMBER, PASSWORD)
     with pytest.raises(KeysExchanged):
@@ -251,7 +251,7 @@ def test_a_day_forged_with_the_public_key_is_found_and_not_shown(
         assert household is not None
         newest = store.all_data_keys()[4]
         raw = DataKey.new_raw()
-        sealed_key = HouseholdSeal(household.suite, household.public_key).seal(raw, NUMBER, DATA_KEY_PURPOSE)
+        sealed_key = HouseholdSeal(household.suite, household.public_key).seal_data_key(raw, NUMBER)
         forged = replace(newest, id=7, day=newest.day + 1, previous_id=5, sealed=sealed_key)
         for mac in (newest.mac, Authenticator(bytes(32)).mac(b"data key")):
             store.put_data_key(replace(forged, mac=mac))
@@ -339,7 +339,7 @@ def test_an_older_copy_of_the_whole_database_is_found_at_the_start_and_told_ever
     record(recorded, two_meters(3, 5), SIX_HOURS)
     assert recorded.older_copy() is None
     put_back(copy, path)
-    again = SealedHistory(path, device_key, ZONE, COST_IN_TESTS)
+    again = sealed(path, device_key)
     told = again.older_copy()
     assert isinstance(told, OlderCopy)
     assert "it ends on 2026-06-12, while it went on until 2026-06-15" in str(told)

@@ -22,6 +22,7 @@ from gateway.history import (
     DeviceKey,
     HiddenFile,
     SealedHistory,
+    keys_beside,
     open_keys,
     settle,
 )
@@ -47,7 +48,10 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "gateway" / "history.db"
         self.history = SealedHistory(
-            self.path, DeviceKey.load_or_create(folder / "key" / "device.key"), ZONE, COST_IN_TESTS
+            self.path,
+            keys_beside(self.path, DeviceKey.load_or_create(folder / "key" / "device.key")),
+            ZONE,
+            COST_IN_TESTS,
         )
         self.code = self.history.claim(PASSWORD)
         record(self.history, two_meters(), 6 * HOUR)

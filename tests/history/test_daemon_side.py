@@ -29,9 +29,11 @@ from gateway.history import (
 from gateway.history.keys.keyring import HouseholdKey
 from gateway.history.keys.seal import DataKey
 from gateway.history.recording.memory import unpacked
-from gateway.history.recording.writer import RECORDER_STATE, Batch, SealedWriter
+from gateway.history.recording.writer import Batch, SealedWriter
+from gateway.history.storage import states
 from tests.history.recording import MINUTE, look, steady
-from tests.made_up import NOON, ZONE
+from tests.history.sealed import sealed
+from tests.made_up import NOON
 
 
 def held_by(root: object) -> list[object]:
@@ -95,11 +97,11 @@ def test_the_recorders_memory_opens_with_the_device_key_only_and_holds_no_more_t
 ) -> None:
     with closing(history.open_writer()) as writer:
         two_days(history, writer)
-    hidden = look(path, "SELECT hidden FROM daemon_state WHERE name = ?", RECORDER_STATE)[0][0]
+    hidden = look(path, "SELECT hidden FROM daemon_state WHERE name = ?", states.RECORDER)[0][0]
     for wrong in (GatewaySecret(bytes(32)), keys.device_key):
         with pytest.raises(StateUnusable):
-            wrong.reveal(RECORDER_STATE, hidden)
-    memory = unpacked(keys.secret.reveal(RECORDER_STATE, hidden))
+            wrong.reveal(states.RECORDER, hidden)
+    memory = unpacked(keys.secret.reveal(states.RECORDER, hidden))
     (profile,) = memory["profiles"].values()
     assert set(memory) == {"profiles", "meters", "plausibility", "block_sizes"}
     assert set(profile) == {"commodity", "last", "next", "began", "statistics", "broken", "month peak"}
@@ -116,9 +118,9 @@ def test_a_recorder_of_another_gateway_does_not_start_on_this_memory(
     with closing(history.open_writer()) as writer:
         two_days(history, writer)
     with pytest.raises(DeviceKeyUnusable, match="not the one that belongs to this data folder"):
-        SealedHistory(path, DeviceKey(bytes(32)), ZONE)
+        sealed(path, DeviceKey(bytes(32)))
     (path.parent / "gateway.secret").write_bytes(GatewaySecret.new().hidden_under(DeviceKey(bytes(32))))
-    elsewhere = SealedHistory(path, DeviceKey(bytes(32)), ZONE)
+    elsewhere = sealed(path, DeviceKey(bytes(32)))
     with pytest.raises(StateUnusable):
         elsewhere.recorder(lambda _: None, MINUTE)
 

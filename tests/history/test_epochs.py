@@ -23,6 +23,7 @@ from gateway.history import (
     Row,
     SealedHistory,
     Span,
+    keys_beside,
 )
 from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.queries.export import of_usage
@@ -344,7 +345,10 @@ class Told:
 
     def __init__(self, folder: Path, steps: list[tuple[str, int]]) -> None:
         history = SealedHistory(
-            folder / "history.db", DeviceKey.load_or_create(folder / "key"), ZONE, COST_IN_TESTS
+            folder / "history.db",
+            keys_beside(folder / "history.db", DeviceKey.load_or_create(folder / "key")),
+            ZONE,
+            COST_IN_TESTS,
         )
         history.claim(PASSWORD)
         self.gateway = Gateway(history)

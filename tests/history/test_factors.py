@@ -32,7 +32,8 @@ from gateway.history.keys import keyring
 from gateway.history.keys.keyring import COST_IN_TESTS, HouseholdSeal, WrappedHousehold
 from gateway.history.storage.store import Store
 from tests.history.recording import record, steady, unlocked
-from tests.made_up import NOON, NUMBER, PASSWORD, ZONE
+from tests.history.sealed import sealed
+from tests.made_up import NOON, NUMBER, PASSWORD
 
 HOUR = timedelta(hours=1)
 
@@ -80,9 +81,9 @@ def test_a_wrong_meter_number_or_password_is_refused(
 
 def test_a_wrong_device_key_is_refused(recorded: SealedHistory, path: Path, key: GatewayKeys) -> None:
     with pytest.raises(DeviceKeyUnusable, match="not the one that belongs to this data folder"):
-        SealedHistory(path, key.device_key, ZONE, COST_IN_TESTS)
+        sealed(path, key.device_key)
     (path.parent / "gateway.secret").write_bytes(key.secret.hidden_under(key.device_key))
-    elsewhere = SealedHistory(path, key.device_key, ZONE, COST_IN_TESTS)
+    elsewhere = sealed(path, key.device_key)
     with pytest.raises(CannotUnlock):
         elsewhere.unlock(NUMBER, PASSWORD)
 
@@ -97,12 +98,13 @@ def test_the_device_key_is_needed_beside_the_password_to_unwrap_the_private_key(
 
 def test_the_meter_number_is_needed_beside_the_private_key(key: GatewayKeys) -> None:
     wrapped = keyring.new_household(PASSWORD, key, COST_IN_TESTS).wrapped
-    sealed = HouseholdSeal(wrapped.suite, wrapped.public_key).seal(b"a data key", NUMBER, "data key")
+    sealed = HouseholdSeal(wrapped.suite, wrapped.public_key).seal_data_key(b"a data key", NUMBER)
     household = keyring.open_with_password(wrapped, PASSWORD, key.device_key)
-    assert household.open(sealed, NUMBER, "data key") == b"a data key"
-    for number, purpose in ((NUMBER[:-1], "data key"), (NUMBER, "meters record")):
-        with pytest.raises(CannotUnlock):
-            household.open(sealed, number, purpose)
+    assert household.open_data_key(sealed, NUMBER) == b"a data key"
+    with pytest.raises(CannotUnlock):
+        household.open_data_key(sealed, NUMBER[:-1])
+    with pytest.raises(CannotUnlock):
+        household.open_meters(sealed, NUMBER)
 
 
 def test_the_number_may_be_typed_with_spaces_and_small_letters(recorded: SealedHistory) -> None:
@@ -113,10 +115,10 @@ def test_the_number_may_be_typed_with_spaces_and_small_letters(recorded: SealedH
 def test_the_recovery_code_opens_the_private_key(key: GatewayKeys) -> None:
     made = keyring.new_household(PASSWORD, key, COST_IN_TESTS)
     wrapped, code = made.wrapped, made.recovery_code
-    sealed = HouseholdSeal(wrapped.suite, wrapped.public_key).seal(b"a data key", NUMBER, "data key")
+    sealed = HouseholdSeal(wrapped.suite, wrapped.public_key).seal_data_key(b"a data key", NUMBER)
     for written in (code, code.lower(), code.replace("-", ""), code.replace("-", " ")):
         household = keyring.open_with_recovery_code(wrapped, written)
-        assert household.open(sealed, NUMBER, "data key") == b"a data key"
+        assert household.open_data_key(sealed, NUMBER) == b"a data key"
 
 
 def test_the_recovery_code_has_160_bits_and_is_another_one_each_time(key: GatewayKeys) -> None:

@@ -18,7 +18,8 @@ from gateway.history.keys.password import SHORTEST_PASSWORD, check_password
 from gateway.history.upkeep import recovery
 from tests.history.recording import record
 from tests.history.renewing import HOUR, two_meters
-from tests.made_up import NUMBER, PASSWORD, ZONE
+from tests.history.sealed import sealed
+from tests.made_up import NUMBER, PASSWORD
 
 COMMON = [
     "1234567890", "password123", "qwertyuiop", "iloveyou2026", "1q2w3e4r5t", "Password1234", "aaaaaaaaaaaa",
@@ -116,7 +117,7 @@ def test_a_common_password_is_refused_wherever_one_is_chosen_and_the_old_one_sta
     tmp_path: Path, choose: Callable[[SealedHistory, str, Path, str], None], password: str
 ) -> None:
     key = DeviceKey.load_or_create(tmp_path / "device.key")
-    history = SealedHistory(tmp_path / "history.db", key, ZONE, COST_IN_TESTS)
+    history = sealed(tmp_path / "history.db", key)
     with pytest.raises(PasswordTooCommon):
         history.claim(password)
     assert not history.claimed

@@ -40,7 +40,8 @@ from gateway.history.storage.store import Store
 from gateway.history.upkeep import renewal
 from tests.history.recording import MINUTE, look, record, steady, tamper, unlocked
 from tests.history.renewing import DAY, HOUR, NOW, everything, sealed_history, two_meters
-from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE
+from tests.history.sealed import sealed
+from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD
 
 
 @pytest.fixture
@@ -268,9 +269,12 @@ def test_a_second_suite_takes_over_without_touching_old_blocks(
         assert household is not None
         old_key = open_with_password(household, PASSWORD, device_key)
         prepared = renewal.prepare(household, old_key, PASSWORD, keys, COST_IN_TESTS, "SECOND")
-        writer = SealedWriter(store, keys, Anchor(HiddenFile(path.parent / "x", keys.secret)))
-        renewal.carry_out(prepared, writer, path.parent, NUMBER, NOW, renewal.silent)
-    history = SealedHistory(path, keys.device_key, ZONE, COST_IN_TESTS)
+        now_in_use = [keys]
+        writer = SealedWriter(
+            store, lambda: now_in_use[-1], Anchor(HiddenFile(path.parent / "x", keys.secret))
+        )
+        renewal.carry_out(prepared, writer, path.parent, NUMBER, NOW, renewal.silent, now_in_use.append)
+    history = sealed(path, now_in_use[-1].device_key)
     assert everything(unlocked(history)) == before
     assert look(path, "SELECT * FROM trace_block") + look(path, "SELECT * FROM profile_row") == blocks
     assert look(path, "SELECT DISTINCT suite FROM data_key") == [("SECOND/CHACHA20_POLY1305",)]

@@ -115,10 +115,12 @@ def renew_with(path: Path, device_key: Path, power: Power, after: bool, operatio
         assert household is not None
         old_key = open_with_password(household, PASSWORD, keys.device_key)
         prepared = renewal.prepare(household, old_key, PASSWORD, keys, COST_IN_TESTS)
-        writer = SealedWriter(store, keys, Anchor(HiddenFile(path.parent / "hidden" / "x", keys.secret)))
+        in_use = [keys]
+        anchor = Anchor(HiddenFile(path.parent / "hidden" / "x", keys.secret))
+        writer = SealedWriter(store, lambda: in_use[-1], anchor)
         _power_of_thread.power = power
         with power.lasts(operations):
-            renewal.carry_out(prepared, writer, path.parent, NUMBER, NOW, renewal.silent)
+            renewal.carry_out(prepared, writer, path.parent, NUMBER, NOW, renewal.silent, in_use.append)
         return prepared.household.recovery_code
     finally:
         _power_of_thread.power = None

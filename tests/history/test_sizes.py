@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history import DeviceKey, Period, SealedHistory
-from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.keys.seal import TAG_BYTES
 from gateway.history.records.profile import row_bytes
 from gateway.history.records.trace import BLOCK_SIZES, COLUMNS
@@ -19,6 +18,7 @@ from gateway.simulator import Household, SimulatedMeter
 from gateway.simulator.homes import HOMES, Home
 from tests.auc import auc
 from tests.history.recording import look, record, unlocked
+from tests.history.sealed import sealed
 from tests.made_up import NUMBER, PASSWORD, ZONE, local, reading
 
 DAY = local("2026-06-10 00:00")
@@ -150,7 +150,7 @@ def test_no_size_and_no_count_on_disk_tells_an_active_day_from_an_absent_one(tmp
         for number, day in enumerate(days_of(home, range(1, 7))):
             folder = tmp_path / f"{active}{number}"
             device_key = DeviceKey.load_or_create(tmp_path / "keys" / folder.name)
-            history = SealedHistory(folder / "history.db", device_key, ZONE, COST_IN_TESTS)
+            history = sealed(folder / "history.db", device_key)
             history.claim(PASSWORD)
             rows = record(history, day, flush_interval=5 * MINUTE)
             on_days = [row.quantities for row in rows if row.period is Period.DAY]

@@ -18,7 +18,6 @@ from gateway.history import (
 )
 from gateway.history.keys.keyring import HouseholdSeal
 from gateway.history.keys.seal import DataKey
-from gateway.history.recording.writer import DATA_KEY_PURPOSE
 from gateway.history.records import profile
 from gateway.history.storage.store import Store
 from tests.history.recording import flipped, look, record, steady, tamper, unlocked
@@ -137,7 +136,7 @@ def test_a_data_key_forged_with_the_public_key_alone_is_not_accepted(
         raw = DataKey.new_raw()
         household = HouseholdSeal(wrapped.suite, wrapped.public_key)
         for number, mac in ((90, genuine.mac), (91, b"\0" * 32)):
-            sealed_key = household.seal(raw, NUMBER, DATA_KEY_PURPOSE)
+            sealed_key = household.seal_data_key(raw, NUMBER)
             store.put_data_key(replace(genuine, id=number, sealed=sealed_key, previous_id=1, mac=mac))
             row = profile.Row(
                 NUMBER, "electricity", Period.QUARTER, ENDS[4] + QUARTER, ENDS[4], {"tariff": 1}

@@ -66,7 +66,7 @@ def impatient(history: SealedHistory, path: Path, keys: GatewayKeys) -> Iterator
     """A writer that does not wait for a lock: the thread's own retry must do it."""
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     store = Store(connection)
-    writer = SealedWriter(store, keys, Anchor(HiddenFile(path.parent / "anchor", keys.secret)))
+    writer = SealedWriter(store, lambda: keys, Anchor(HiddenFile(path.parent / "anchor", keys.secret)))
     yield writer
     writer.close()
 

@@ -21,8 +21,7 @@ from gateway.consent import (
 )
 from gateway.costs import TariffBook
 from gateway.errors import ClockNotBelieved
-from gateway.history import DeviceKey, Retention, RetentionChoice, SealedHistory
-from gateway.history.keys.keyring import COST_IN_TESTS
+from gateway.history import DeviceKey, Retention, RetentionChoice
 from gateway.history.recording.writer import Batch
 from gateway.live import Live
 from gateway.operations import Gateway, Keys, Operations, SetupCode, Sharing, Status, Storage
@@ -30,6 +29,7 @@ from gateway.p1 import MBusReading, Reading
 from gateway.p1.reading import SIMULATOR_MODEL
 from gateway.web import create_app
 from tests.doors import Doors, behind
+from tests.history.sealed import sealed
 from tests.made_up import MemorySlot
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -65,7 +65,7 @@ class Home:
         self.folder = folder
         self.clock = Clock(at)
         self.device_key = DeviceKey.load_or_create(folder / "device.key")
-        self.history = SealedHistory(folder / "history.db", self.device_key, ZONE, COST_IN_TESTS)
+        self.history = sealed(folder / "history.db", self.device_key)
         self.live = Live(self.clock)
         self.doors = Doors()
         self.disclosures = DisclosureLog(MemorySlot(), self.clock)

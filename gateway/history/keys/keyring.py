@@ -38,6 +38,8 @@ from gateway.history.keys.suites import SUITE_NAME, suite
 _NONCE_BYTES = 12
 _SALT_BYTES = 16
 _RECOVERY_BYTES = 20
+# What is sealed to the household, and for what: one cannot be taken for the other.
+_DATA_KEY, _METERS = "data key", "meters record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,15 @@ class HouseholdSeal:
         self._hpke = suite(suite_name).hpke
         self._key = suite(suite_name).public_key(public_key)
 
-    def seal(self, secret: bytes, number: str, purpose: str) -> bytes:
-        """Seal to the household. The meter number is needed to open it, and stands nowhere in it."""
+    def seal_data_key(self, raw: bytes, number: str) -> bytes:
+        """The meter number is needed to open it, and stands nowhere in it."""
+        return self._sealed(raw, number, _DATA_KEY)
+
+    def seal_meters(self, plain: bytes, number: str) -> bytes:
+        """The household's meters, bound to the number of one of them."""
+        return self._sealed(plain, number, _METERS)
+
+    def _sealed(self, secret: bytes, number: str, purpose: str) -> bytes:
         return self._hpke.encrypt(secret, self._key, info=_bound(number, purpose))
 
 
@@ -101,8 +110,15 @@ class HouseholdKey:
         self._hpke = suite(suite_name).hpke
         self._key = suite(suite_name).private_key(private)
 
-    def open(self, sealed: bytes, number: str, purpose: str) -> bytes:
-        """The inverse of `HouseholdSeal.seal`. Raises CannotUnlock."""
+    def open_data_key(self, sealed: bytes, number: str) -> bytes:
+        """The inverse of `HouseholdSeal.seal_data_key`. Raises CannotUnlock."""
+        return self._opened(sealed, number, _DATA_KEY)
+
+    def open_meters(self, sealed: bytes, number: str) -> bytes:
+        """The inverse of `HouseholdSeal.seal_meters`. Raises CannotUnlock."""
+        return self._opened(sealed, number, _METERS)
+
+    def _opened(self, sealed: bytes, number: str, purpose: str) -> bytes:
         try:
             return self._hpke.decrypt(sealed, self._key, info=_bound(number, purpose))
         except InvalidTag:

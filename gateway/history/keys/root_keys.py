@@ -156,9 +156,12 @@ class GatewaySecret(RootKey):
         return self._raw
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class GatewayKeys:
-    """What the running gateway holds: neither opens the history. A renewal changes the device key."""
+    """What the running gateway holds: neither opens the history.
+
+    A renewal replaces them: who lasts longer than one act asks `SealedHistory`, their owner, each time.
+    """
 
     device_key: DeviceKey
     secret: GatewaySecret

@@ -6,8 +6,7 @@ that was altered or moved is not shown: its period is missing, and `damaged` nam
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -17,15 +16,16 @@ from zoneinfo import ZoneInfo
 from gateway.errors import CannotUnlock, HistoryClosed, SealBroken
 from gateway.history.keys.keyring import HouseholdKey
 from gateway.history.keys.root_keys import GatewayKeys
-from gateway.history.keys.seal import DataKey, cipher_of
+from gateway.history.keys.seal import DataKey
 from gateway.history.queries import points, usage
 from gateway.history.queries.points import Point
 from gateway.history.queries.usage import Comparison, Usage
-from gateway.history.recording.writer import DATA_KEY_PURPOSE, METERS_PURPOSE, Meter
-from gateway.history.records import periods, profile, trace
+from gateway.history.records import meters, periods, profile, trace
+from gateway.history.records.meters import Meter
 from gateway.history.records.periods import Period, Span, midnight
 from gateway.history.records.profile import Row
 from gateway.history.records.trace import Block
+from gateway.history.storage import data_keys
 from gateway.history.storage.chain import is_genuine
 from gateway.history.storage.rows import Sealed
 from gateway.history.storage.store import Store
@@ -39,7 +39,12 @@ class OpenHistory:
     """
 
     def __init__(
-        self, path: Path, key: HouseholdKey, gateway_keys: GatewayKeys, number: str, zone: ZoneInfo
+        self,
+        path: Path,
+        key: HouseholdKey,
+        gateway_keys: Callable[[], GatewayKeys],
+        number: str,
+        zone: ZoneInfo,
     ) -> None:
         """Raises CannotUnlock when `number` is not a meter of this household."""
         self._path = path
@@ -86,16 +91,15 @@ class OpenHistory:
             sealed = self._meters_record(store)
         if sealed is None:
             return ()
-        plain = self._key.open(sealed, self._number, METERS_PURPOSE)
-        return tuple(Meter(*meter) for meter in json.loads(plain))
+        return meters.decode(self._key.open_meters(sealed, self._number))
 
     def _meters_record(self, store: Store) -> bytes | None:
-        return store.meters_record(self._gateway_keys.secret.meter_tag(self._number))
+        return store.meters_record(self._gateway_keys().secret.meter_tag(self._number))
 
     def rows(self, period: Period, first: datetime, last: datetime, meter: Meter) -> list[Row]:
         """One meter's rows that end from `first` through `last`, one for each period, in order."""
         found: dict[int, Row] = {}
-        tag = self._gateway_keys.secret.meter_tag(meter.number)
+        tag = self._gateway_keys().secret.meter_tag(meter.number)
         with Store.open_to_read(self._path) as store, store.snapshot():
             for sealed in store.rows(tag, period, int(first.timestamp()), int(last.timestamp())):
                 plain = self._unsealed(store, sealed, period, meter)
@@ -205,7 +209,7 @@ class OpenHistory:
     ) -> tuple[list[tuple[bytes, int]], datetime | None]:
         """The blocks of the next day that has any, and where to go on; None at the end."""
         # All of them before the first is used: who is slow to use them must not keep the log from ending.
-        tag = self._gateway_keys.secret.meter_tag(meter.number)
+        tag = self._gateway_keys().secret.meter_tag(meter.number)
         found = []
         with Store.open_to_read(self._path) as store, store.snapshot():
             begin = store.next_block(tag, int(first.timestamp()), int(last.timestamp()))
@@ -239,10 +243,9 @@ class OpenHistory:
         if key_id not in keys:
             keys[key_id] = None
             record = store.data_key(key_id)
-            if is_genuine(record, self._gateway_keys.device_key.authenticator):
+            if is_genuine(record, self._gateway_keys().device_key.authenticator):
                 with suppress(CannotUnlock):
-                    raw = household.open(record.sealed, meter.number, DATA_KEY_PURPOSE)
-                    keys[key_id] = DataKey(raw, record.meter_tag, cipher_of(record.suite))
+                    keys[key_id] = data_keys.opened(record, household, meter.number)
         return keys[key_id]
 
 

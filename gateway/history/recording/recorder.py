@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.errors import TooManyMetersEver
 from gateway.history.recording.plausibility import Plausibility
-from gateway.history.recording.writer import Batch, Meter, TraceQuarter
+from gateway.history.recording.writer import Batch, TraceQuarter
+from gateway.history.records.meters import Meter
 from gateway.history.records.periods import Period, period_start
 from gateway.history.records.profile import CLOCK_ADJUSTMENT, MeterProfile, Row
 from gateway.history.records.trace import COLUMNS, Sample, block_size

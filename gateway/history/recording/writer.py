@@ -26,15 +26,17 @@ from gateway.history.keys.keyring import HouseholdSeal
 from gateway.history.keys.root_keys import (
     HIDING_BYTES,
     Authenticator,
-    DeviceKey,
     GatewayKeys,
     GatewaySecret,
 )
 from gateway.history.keys.seal import CIPHER_NAME, TAG_BYTES, DataKey
 from gateway.history.recording.memory import packed
+from gateway.history.records import meters as records
 from gateway.history.records import profile, trace
+from gateway.history.records.meters import Meter
 from gateway.history.records.profile import Row
 from gateway.history.records.trace import Sample
+from gateway.history.storage import states
 from gateway.history.storage.anchor import Anchor
 from gateway.history.storage.chain import (
     UNKNOWN,
@@ -46,30 +48,12 @@ from gateway.history.storage.chain import (
 from gateway.history.storage.rows import DataKeyRecord, Mark
 from gateway.history.storage.store import Store
 
-METERS_PURPOSE = "meters record"
-DATA_KEY_PURPOSE = "data key"
-RECORDER_STATE = "recorder"
-HEAD_STATE = "head"
-FORGOTTEN_STATE = "forgotten"
 _QUEUE_BATCHES = 512
 _RETRY_S = 5.0
 
 Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """A meter of the household: its number and what it measures."""
-
-    number: str
-    commodity: str
-
-
-def meters_of(plain: bytes) -> tuple[Meter, ...]:
-    """The household's meters, as they stand in an opened meters record."""
-    return tuple(Meter(*meter) for meter in json.loads(plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +87,7 @@ class Batch:
 class SealedWriter:
     """Seals batches under data keys and commits them to the store."""
 
-    def __init__(self, store: Store, keys: GatewayKeys, anchor: Anchor) -> None:
+    def __init__(self, store: Store, keys: Callable[[], GatewayKeys], anchor: Anchor) -> None:
         self.store = store
         self._keys = keys
         self._anchor = anchor
@@ -143,7 +127,7 @@ class SealedWriter:
 
     @property
     def authenticator(self) -> Authenticator:
-        return self._keys.device_key.authenticator
+        return self._keys().device_key.authenticator
 
     def keys_in_use(self) -> frozenset[int]:
         """The data keys that something can still be sealed under."""
@@ -157,13 +141,9 @@ class SealedWriter:
         """Within the transaction that removes the last of a meter, its data key of this id."""
         self._known_heads().pop(tag, None)
         self._put_heads()
-        forgotten = forgotten_meters(self.store, self._keys.secret) | {tag.hex(): key_id}
+        forgotten = forgotten_meters(self.store, self._keys().secret) | {tag.hex(): key_id}
         plain = json.dumps(forgotten).encode()
-        self.store.put_state(FORGOTTEN_STATE, self._keys.secret.hide(FORGOTTEN_STATE, plain))
-
-    def take_device_key(self, device_key: DeviceKey) -> None:
-        """Authenticate with another device key from now on."""
-        self._keys.device_key = device_key
+        self.store.put_state(states.FORGOTTEN, self._keys().secret.hide(states.FORGOTTEN, plain))
 
     def _write(self, batch: Batch) -> None:
         if batch.meters:
@@ -183,14 +163,14 @@ class SealedWriter:
             heads[key.meter_tag] = heads[key.meter_tag].with_row(mark)
 
     def _remember(self, memory: dict[str, Any]) -> None:
-        known = self.store.state(RECORDER_STATE)
+        known = self.store.state(states.RECORDER)
         plain = packed(memory, 0 if known is None else len(known) - HIDING_BYTES)
-        self.store.put_state(RECORDER_STATE, self._keys.secret.hide(RECORDER_STATE, plain))
+        self.store.put_state(states.RECORDER, self._keys().secret.hide(states.RECORDER, plain))
         self._put_heads()
 
     def _put_heads(self) -> None:
         heads = heads_json(self._known_heads())
-        self.store.put_state(HEAD_STATE, self._keys.secret.hide(HEAD_STATE, heads))
+        self.store.put_state(states.HEAD, self._keys().secret.hide(states.HEAD, heads))
 
     def _write_block(self, quarter: TraceQuarter) -> None:
         key_id, key = self._data_key(quarter.meter_number, quarter.day)
@@ -208,18 +188,18 @@ class SealedWriter:
         heads[key.meter_tag] = heads[key.meter_tag].with_block(mark, again)
 
     def _write_meters(self, meters: tuple[Meter, ...]) -> None:
-        plain = json.dumps([[meter.number, meter.commodity] for meter in meters]).encode()
+        plain = records.encode(meters)
         for meter in meters:
             if meter.commodity == "electricity":
-                sealed = self._household().seal(plain, meter.number, METERS_PURPOSE)
-                tag = self._keys.secret.meter_tag(meter.number)
+                sealed = self._household().seal_meters(plain, meter.number)
+                tag = self._keys().secret.meter_tag(meter.number)
                 self.store.put_meters_record(tag, sealed, int(time.time()))
 
     def _data_key(self, number: str, day: date) -> tuple[int, DataKey]:
         held = self._data_keys.get((number, day))
         if held is not None:
             return held
-        raw, tag, household = DataKey.new_raw(), self._keys.secret.meter_tag(number), self._household()
+        raw, tag, household = DataKey.new_raw(), self._keys().secret.meter_tag(number), self._household()
         before = self._before(tag)
         record = DataKeyRecord(
             # Never a number that was used already, also when an older copy was put in the place of this.
@@ -227,14 +207,14 @@ class SealedWriter:
             meter_tag=tag,
             day=day.toordinal(),
             suite=f"{household.suite}/{CIPHER_NAME}",
-            sealed=household.seal(raw, number, DATA_KEY_PURPOSE),
+            sealed=household.seal_data_key(raw, number),
             previous_id=before.data_key_id or None,
             previous_rows=before.rows.count,
             previous_blocks=before.blocks.count,
             previous_rows_digest=before.rows.digest,
             previous_blocks_digest=before.blocks.digest,
         )
-        self.store.put_data_key(authenticated(record, self._keys.device_key.authenticator))
+        self.store.put_data_key(authenticated(record, self._keys().device_key.authenticator))
         self._known_heads()[tag] = Head(record.id)
         self._anchor_behind = True
         # Keys of days that have ended are forgotten: the day's last quarter was written before this.
@@ -248,7 +228,7 @@ class SealedWriter:
         wrapped = self.store.household()
         if wrapped is None:
             raise NotClaimed
-        keyring.check_household(wrapped, self._keys.device_key.authenticator)
+        keyring.check_household(wrapped, self._keys().device_key.authenticator)
         return HouseholdSeal(wrapped.suite, wrapped.public_key)
 
     def _before(self, tag: bytes) -> Head:
@@ -264,15 +244,15 @@ class SealedWriter:
 
     def _known_heads(self) -> dict[bytes, Head]:
         if self._heads is None:
-            hidden = self.store.state(HEAD_STATE)
-            self._heads = {} if hidden is None else heads_of(self._keys.secret.reveal(HEAD_STATE, hidden))
+            hidden = self.store.state(states.HEAD)
+            self._heads = {} if hidden is None else heads_of(self._keys().secret.reveal(states.HEAD, hidden))
         return self._heads
 
 
 def forgotten_meters(store: Store, secret: GatewaySecret) -> dict[str, int]:
     """The last data key of each meter that the retention has removed to the last, by its tag in text."""
-    hidden = store.state(FORGOTTEN_STATE)
-    found: dict[str, int] = {} if hidden is None else json.loads(secret.reveal(FORGOTTEN_STATE, hidden))
+    hidden = store.state(states.FORGOTTEN)
+    found: dict[str, int] = {} if hidden is None else json.loads(secret.reveal(states.FORGOTTEN, hidden))
     return found
 
 

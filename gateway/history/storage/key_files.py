@@ -82,8 +82,16 @@ def open_keys(setting: Path, history: Path) -> GatewayKeys:
     else:
         found = DeviceKey.load_or_create(path)
     # Its place is where it belongs, also while it still lies beside that: the next one will go there.
-    found = DeviceKey(found.raw, None if is_credential(setting) else path)
-    return GatewayKeys(found, SecretFile(history.parent).load_or_create(found, household is not None))
+    return keys_beside(history, DeviceKey(found.raw, None if is_credential(setting) else path))
+
+
+def keys_beside(history: Path, device_key: DeviceKey) -> GatewayKeys:
+    """A device key with the gateway secret beside a history, made where there is neither secret nor owner.
+
+    Raises StateUnusable, and DeviceKeyUnusable for another gateway's.
+    """
+    secret = SecretFile(history.parent).load_or_create(device_key, _household(history) is not None)
+    return GatewayKeys(device_key, secret)
 
 
 def settle(setting: Path, history: Path) -> None:

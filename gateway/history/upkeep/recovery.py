@@ -26,7 +26,6 @@ from gateway.history.keys.root_keys import (
     GatewayKeys,
     GatewaySecret,
 )
-from gateway.history.recording.writer import METERS_PURPOSE
 from gateway.history.storage.key_files import SecretFile, device_key_path, is_credential
 from gateway.history.storage.store import Store
 from gateway.history.upkeep.renewal import authenticate_anew
@@ -99,7 +98,7 @@ def _opened(
         sealed = records.get(secret.meter_tag(number))
         if sealed is None:
             raise CannotUnlock
-        key.open(sealed, number, METERS_PURPOSE)
+        key.open_meters(sealed, number)
     return household, key, secret, authenticator
 
 

@@ -32,14 +32,10 @@ from gateway.history.keys.keyring import (
     WrappedHousehold,
 )
 from gateway.history.keys.root_keys import Authenticator, DeviceKey, GatewayKeys
-from gateway.history.keys.seal import cipher_of
 from gateway.history.keys.suites import SUITE_NAME
-from gateway.history.recording.writer import (
-    DATA_KEY_PURPOSE,
-    METERS_PURPOSE,
-    SealedWriter,
-    meters_of,
-)
+from gateway.history.recording.writer import SealedWriter
+from gateway.history.records import meters
+from gateway.history.storage import data_keys
 from gateway.history.storage.chain import (
     authenticated,
     is_first_genuine,
@@ -95,9 +91,18 @@ def prepare(
 
 
 def carry_out(
-    prepared: Prepared, writer: SealedWriter, folder: Path, number: str, now: int, progress: Progress
+    prepared: Prepared,
+    writer: SealedWriter,
+    folder: Path,
+    number: str,
+    now: int,
+    progress: Progress,
+    take: Callable[[GatewayKeys], None],
 ) -> None:
-    """The five steps; in the writer's thread. Raises HistoryError, and then all is as before."""
+    """The five steps; in the writer's thread. Raises HistoryError, and then all is as before.
+
+    `take` is given the keys that count from the moment the transaction is done.
+    """
     file = SecretFile(folder)
     try:
         if prepared.device_key_at is not None:
@@ -113,7 +118,7 @@ def carry_out(
     # From here on the new keys count. What now fails is done at the next start.
     with suppress(HistoryError, OSError, sqlite3.Error):
         writer.begin_anew()
-        writer.take_device_key(prepared.device_key)
+        take(GatewayKeys(prepared.device_key, prepared.keys.secret))
         if prepared.device_key_at is not None:
             take_next(prepared.device_key_at)
             file.save(prepared.keys.secret, prepared.device_key)
@@ -140,10 +145,7 @@ def _reseal(store: Store, prepared: Prepared, number: str, progress: Progress) -
         # One that belongs to no meter of the household was forged: it is left as it was found.
         if record.meter_tag in numbers:
             with suppress(CannotUnlock):
-                raw = old.open(record.sealed, numbers[record.meter_tag], DATA_KEY_PURPOSE)
-                sealed = household.seal(raw, numbers[record.meter_tag], DATA_KEY_PURPOSE)
-                suite = f"{household.suite}/{cipher_of(record.suite)}"
-                resealed = replace(record, sealed=sealed, suite=suite)
+                resealed = data_keys.rewrapped(record, old, household, numbers[record.meter_tag])
         store.put_data_key(_authenticated_anew(record, resealed, old_mac, new_mac))
     progress(len(records), len(records))
     _first_kept_anew(store, old_mac, new_mac)
@@ -157,13 +159,13 @@ def _reseal_meters(
     records = store.meters_records()
     if tag(number) not in records:
         return {}
-    plain = prepared.old_key.open(records[tag(number)], number, METERS_PURPOSE)
-    numbers = {tag(meter.number): meter.number for meter in meters_of(plain)}
+    plain = prepared.old_key.open_meters(records[tag(number)], number)
+    numbers = {tag(meter.number): meter.number for meter in meters.decode(plain)}
     for found, sealed in records.items():
         if found in numbers:
             with suppress(CannotUnlock):
-                plain = prepared.old_key.open(sealed, numbers[found], METERS_PURPOSE)
-                store.reseal_meters_record(found, household.seal(plain, numbers[found], METERS_PURPOSE))
+                plain = prepared.old_key.open_meters(sealed, numbers[found])
+                store.reseal_meters_record(found, household.seal_meters(plain, numbers[found]))
     return numbers
 
 

@@ -21,8 +21,9 @@ from gateway.errors import (
 from gateway.history.keys import keyring
 from gateway.history.keys.keyring import HouseholdKey
 from gateway.history.keys.root_keys import GatewayKeys
-from gateway.history.keys.seal import DataKey, cipher_of
-from gateway.history.recording.writer import DATA_KEY_PURPOSE, HEAD_STATE, Meter
+from gateway.history.keys.seal import DataKey
+from gateway.history.records.meters import Meter
+from gateway.history.storage import data_keys, states
 from gateway.history.storage.anchor import Anchor, Anchored, older_copy
 from gateway.history.storage.chain import (
     UNKNOWN,
@@ -154,9 +155,9 @@ class _Walk:
         self.findings: list[str] = []
         self.removed: list[str] = []
         self._traceless: list[tuple[date, date]] = []  # of the present meter: a day, and when its trace went
-        hidden = store.state(HEAD_STATE)
+        hidden = store.state(states.HEAD)
         try:
-            self.heads = {} if hidden is None else heads_of(keys.secret.reveal(HEAD_STATE, hidden))
+            self.heads = {} if hidden is None else heads_of(keys.secret.reveal(states.HEAD, hidden))
         except StateUnusable:
             self.findings.append("what the gateway remembers of the newest day was exchanged or damaged")
 
@@ -277,18 +278,18 @@ def content(
     """Open every row and block with the household's key."""
     numbers = {keys.secret.meter_tag(meter.number): meter.number for meter in meters}
     with store.snapshot():
-        data_keys: dict[int, DataKey | None] = {}
+        opened_keys: dict[int, DataKey | None] = {}
         findings = []
         for record in store.all_data_keys():
-            data_keys[record.id] = _opened(record, household, numbers)
-            if data_keys[record.id] is None:
+            opened_keys[record.id] = _opened(record, household, numbers)
+            if opened_keys[record.id] is None:
                 findings.append(f"{date.fromordinal(record.day)}: a data key does not open")
         broken: list[tuple[str, int]] = []
         opened, of = 0, store.count_sealed()
         for done, (kind, sealed) in enumerate(store.all_sealed()):
             if done % _NEWS_EVERY == 0:
                 progress(done, of)
-            data_key = data_keys.get(sealed.data_key_id)
+            data_key = opened_keys.get(sealed.data_key_id)
             try:
                 if data_key is not None:
                     data_key.unseal(kind, sealed.period, sealed.sequence, sealed.sealed)
@@ -302,8 +303,7 @@ def content(
 
 def _opened(record: DataKeyRecord, household: HouseholdKey, numbers: dict[bytes, str]) -> DataKey | None:
     try:
-        raw = household.open(record.sealed, numbers[record.meter_tag], DATA_KEY_PURPOSE)
-        return DataKey(raw, record.meter_tag, cipher_of(record.suite))
+        return data_keys.opened(record, household, numbers[record.meter_tag])
     except (CannotUnlock, SealBroken, KeyError, ValueError):
         return None
 

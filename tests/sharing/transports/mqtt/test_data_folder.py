@@ -16,13 +16,12 @@ from gateway.history import (
     DeviceKey,
     HiddenFile,
     Row,
-    SealedHistory,
 )
-from gateway.history.keys.keyring import COST_IN_TESTS
 from gateway.history.recording.writer import Batch
 from gateway.history.records.varint import varint
 from gateway.sharing.transports.mqtt import BrokerSecrets
-from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, ZONE, reading
+from tests.history.sealed import sealed
+from tests.made_up import GAS_NUMBER, NOON, NUMBER, PASSWORD, reading
 from tests.sharing.conftest import OWN, Broker, Gateway
 
 RECIPIENT, PURPOSE = "Stichting Zonnewijzer", "advice on a heat pump"
@@ -32,7 +31,7 @@ MINUTE = timedelta(minutes=1)
 
 def recorded(folder: Path, device_key: DeviceKey) -> tuple[list[Row], str]:
     """Two hours in the history; returns the rows, and the recovery code."""
-    history = SealedHistory(folder / "history.db", device_key, ZONE, COST_IN_TESTS)
+    history = sealed(folder / "history.db", device_key)
     code = history.claim(PASSWORD)
     batches: list[Batch] = []
     rows: list[Row] = []
