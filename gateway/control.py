@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gateway.errors import ConfigError, DaemonUnavailable, GatewayError
-from gateway.operations.remote import Answered, NotUnderstood, asked, name_of, result_of
+from gateway.operations import Answered, NotUnderstood, asked, name_of, result_of
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -34,8 +34,8 @@ from gateway.consent import (
     Granularity,
     Notice,
     Terms,
+    notice_text,
 )
-from gateway.consent.notice import notice_text
 from gateway.daemon import Daemon
 from gateway.errors import GatewayError
 from gateway.folder import open_folder

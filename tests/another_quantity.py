@@ -18,7 +18,7 @@ from typing import Any
 from gateway.consent import Category, Granularity, disclose
 from gateway.costs import parse
 from gateway.history import Period, Span, export
-from gateway.operations import costs
+from gateway.operations import costs_of
 from gateway.p1 import Decoder, Frame, Framer, Reading
 from gateway.p1.telegram import Telegram, serialize
 from gateway.sharing import FORMATS
@@ -96,7 +96,7 @@ def main(folder: Path) -> None:
     assert (columns["spare_kwh"], columns["hydrogen_m3"]) == ("1.0", "2.0")
     say("exported")
 
-    (cost,) = costs(opened, Span.HOUR, first, first + timedelta(hours=1), parse(CONTRACT))
+    (cost,) = costs_of(opened, Span.HOUR, first, first + timedelta(hours=1), parse(CONTRACT))
     assert cost.total == Decimal("4.50")
     say("priced")
 

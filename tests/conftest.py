@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from gateway.history import DeviceKey
 from tests.lane import Guard, is_fast
@@ -24,10 +24,14 @@ def device_key() -> DeviceKey:
     return DeviceKey(bytes(range(32)))
 
 
+# How long an example takes says how busy the machine is, and nothing of the gateway.
+_QUIET = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", _QUIET)
+settings.register_profile("fast", _QUIET, max_examples=25)
+settings.load_profile("fast" if LANE == "fast" else "usual")
+
 if LANE == "fast":
     _guard = Guard()
-    settings.register_profile("fast", max_examples=25, deadline=None)
-    settings.load_profile("fast")
 
     def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
         left_out = [item for item in items if not is_fast(Path(item.path), item.name)]

@@ -5,11 +5,23 @@ ledger          the register, chained         disclosure_log  what was sent, cou
 notice          what the owner is told        receipt         what the owner keeps
 """
 
-from gateway.consent.disclosure import Device, Disclosure, Offer, disclose
+from gateway.consent.disclosure import Device, Disclosure, LivePace, Offer, disclose
 from gateway.consent.disclosure_log import DisclosureLog, Gap, Sent
 from gateway.consent.ledger import Entry, Event, Ledger
-from gateway.consent.receipt import receipt
+from gateway.consent.notice import (
+    CATEGORY_NAMES,
+    GRANULARITY_NAMES,
+    WITHDRAWAL,
+    inferences,
+    notice_text,
+)
+from gateway.consent.receipt import receipt_of
 from gateway.consent.terms import (
+    LONGEST,
+    LONGEST_INTERVAL_S,
+    LONGEST_NAME,
+    LONGEST_PURPOSE,
+    USUAL,
     Category,
     Consent,
     Granularity,
@@ -19,6 +31,14 @@ from gateway.consent.terms import (
 )
 
 __all__ = [
+    "CATEGORY_NAMES",
+    "GRANULARITY_NAMES",
+    "LONGEST",
+    "LONGEST_INTERVAL_S",
+    "LONGEST_NAME",
+    "LONGEST_PURPOSE",
+    "USUAL",
+    "WITHDRAWAL",
     "Category",
     "Consent",
     "Device",
@@ -29,11 +49,14 @@ __all__ = [
     "Gap",
     "Granularity",
     "Ledger",
+    "LivePace",
     "Notice",
     "Offer",
     "Sent",
     "State",
     "Terms",
     "disclose",
-    "receipt",
+    "inferences",
+    "notice_text",
+    "receipt_of",
 ]

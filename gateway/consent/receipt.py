@@ -16,7 +16,7 @@ from gateway.consent.terms import Consent
 RECEIPT_VERSION = "1"
 
 
-def receipt(
+def receipt_of(
     consent: Consent, entries: Sequence[Entry], now: datetime, technical: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The receipt as JSON values. `entries` are the ledger's lines of this consent, oldest first.

@@ -8,6 +8,14 @@ remote     what other processes may ask          wire      typed values as JSON
 """
 
 from gateway.consent import (
+    CATEGORY_NAMES,
+    GRANULARITY_NAMES,
+    LONGEST,
+    LONGEST_INTERVAL_S,
+    LONGEST_NAME,
+    LONGEST_PURPOSE,
+    USUAL,
+    WITHDRAWAL,
     Category,
     Consent,
     Entry,
@@ -18,20 +26,8 @@ from gateway.consent import (
     Sent,
     State,
     Terms,
-)
-from gateway.consent.notice import (
-    CATEGORY_NAMES,
-    GRANULARITY_NAMES,
-    WITHDRAWAL,
     inferences,
     notice_text,
-)
-from gateway.consent.terms import (
-    LONGEST,
-    LONGEST_INTERVAL_S,
-    LONGEST_NAME,
-    LONGEST_PURPOSE,
-    USUAL,
 )
 from gateway.costs import Contract, Cost
 from gateway.folder import control_socket
@@ -51,7 +47,7 @@ from gateway.history import (
 )
 from gateway.live import Live, Snapshot
 from gateway.operations.consents import Consents
-from gateway.operations.costs import costs
+from gateway.operations.costs import costs_of
 from gateway.operations.keys import Keys, KeyStatus, recover_alone
 from gateway.operations.opening import (
     Opened,
@@ -61,12 +57,14 @@ from gateway.operations.opening import (
     confirm_clock,
     consents_beside,
 )
+from gateway.operations.remote import Answered, NotUnderstood, asked, name_of, result_of
 from gateway.operations.running import Gateway, Operations
 from gateway.operations.setup_code import SetupCode
 from gateway.operations.sharing import Granted, Sharing, Withdrawn
 from gateway.operations.status import Implausible, Status
 from gateway.operations.storage import Storage, back_up, erase_everything, restore
 from gateway.operations.wire import to_json
+from gateway.p1 import TARIFF_NAMES, MBusReading, Reading
 from gateway.sharing import USUAL_FORMAT, USUAL_TRANSPORT, Credentials
 
 __all__ = [
@@ -77,10 +75,12 @@ __all__ = [
     "LONGEST_NAME",
     "LONGEST_PURPOSE",
     "SHORTEST_PASSWORD",
+    "TARIFF_NAMES",
     "USUAL",
     "USUAL_FORMAT",
     "USUAL_TRANSPORT",
     "WITHDRAWAL",
+    "Answered",
     "Category",
     "Consent",
     "Consents",
@@ -97,12 +97,15 @@ __all__ = [
     "KeyStatus",
     "Keys",
     "Live",
+    "MBusReading",
+    "NotUnderstood",
     "Notice",
     "OpenHistory",
     "Opened",
     "Operations",
     "Period",
     "Point",
+    "Reading",
     "Renewed",
     "Report",
     "Retention",
@@ -119,19 +122,22 @@ __all__ = [
     "Usage",
     "Withdrawn",
     "alone",
+    "asked",
     "back_up",
     "beside",
     "check_files",
     "confirm_clock",
     "consents_beside",
     "control_socket",
-    "costs",
+    "costs_of",
     "erase_everything",
     "export",
     "inferences",
     "midnight",
+    "name_of",
     "notice_text",
     "recover_alone",
     "restore",
+    "result_of",
     "to_json",
 ]

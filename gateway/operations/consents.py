@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway.consent import Consent, DisclosureLog, Entry, Event, Gap, Ledger, Sent, State, receipt
+from gateway.consent import Consent, DisclosureLog, Entry, Event, Gap, Ledger, Sent, State, receipt_of
 from gateway.errors import ClockNotBelieved, LedgerBroken
 from gateway.sharing import FORMATS, Format, Served, Transport
 
@@ -62,7 +62,7 @@ class Consents:
         consent = self.consent(consent_id)
         served = self._served(consent)
         technical = self._transports[consent.terms.transport].describe(served) if served else {}
-        return receipt(consent, self.entries(consent_id), self._clock(), technical)
+        return receipt_of(consent, self.entries(consent_id), self._clock(), technical)
 
     def sent(self, consent_id: str) -> list[Sent]:
         return self._disclosures.of(consent_id)

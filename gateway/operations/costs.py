@@ -11,7 +11,7 @@ from gateway.costs import Contract, Cost, cost, joined
 from gateway.history import OpenHistory, Period, Span, Usage, boundaries, next_start, period_start
 
 
-def costs(
+def costs_of(
     opened: OpenHistory, span: Span, first: datetime, last: datetime, contracts: Sequence[Contract]
 ) -> list[Cost]:
     """What each period from `first` to `last` cost: priced by the day, or by what is shorter.

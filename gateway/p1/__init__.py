@@ -14,12 +14,14 @@ from gateway.p1.cipher import (
     MeterKey,
     encrypt,
 )
+from gateway.p1.country import TARIFF_NAMES
 from gateway.p1.decoder import Decoder, decode
 from gateway.p1.framer import Frame, Framer
 from gateway.p1.reading import MBusReading, Phase, Reading
 from gateway.p1.times import MeterClock
 
 __all__ = [
+    "TARIFF_NAMES",
     "Decoder",
     "Decryptor",
     "EncryptedFrame",

@@ -20,10 +20,10 @@ from gateway.consent import (
     Disclosure,
     DisclosureLog,
     Ledger,
+    LivePace,
     State,
     disclose,
 )
-from gateway.consent.disclosure import LivePace
 from gateway.history import Row
 from gateway.p1 import Reading
 from gateway.sharing import offers

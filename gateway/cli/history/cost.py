@@ -18,7 +18,7 @@ from gateway.cli.options import (
     password_file_option,
 )
 from gateway.errors import TariffsUnusable
-from gateway.operations import Cost, Span, beside, costs
+from gateway.operations import Cost, Span, beside, costs_of
 
 _CENT = Decimal("0.01")
 
@@ -47,7 +47,7 @@ def cost(
         raise TariffsUnusable("write your contracts down first: p1-gateway history tariffs set FILE")
     begin, end = day_range(settings, first, last)
     opened = unlocked(config_path, password_file)
-    for one in costs(opened, Span(period), begin, end, contracts):
+    for one in costs_of(opened, Span(period), begin, end, contracts):
         starts_at = one.starts_at.astimezone(opened.zone)
         click.echo(_as_json(one, starts_at) if as_json_text else _as_text(one, starts_at))
 

@@ -13,10 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from gateway.history import Usage
-from gateway.live import Snapshot
-from gateway.p1 import MBusReading, Reading
-from gateway.p1.country import TARIFF_NAMES
+from gateway.operations import TARIFF_NAMES, MBusReading, Reading, Snapshot, Usage
 from gateway.quantities import BY_COMMODITY
 from gateway.web.charts.figures import (
     UNKNOWN,
